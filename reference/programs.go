@@ -2,6 +2,8 @@
 
 package reference
 
+// These imports keep the programs' requirements in go.mod. The tag is never
+// set in a build: main packages cannot be imported.
 import (
 	_ "k8s.io/kubernetes/cmd/kube-apiserver"
 	_ "k8s.io/kubernetes/cmd/kube-controller-manager"
