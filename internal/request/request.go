@@ -1,0 +1,61 @@
+// Package request says who asks for what.
+//
+// Nouns: Info is what a URL and a method mean (verb, group, version, resource, namespace, name); a User is who
+// asks; a Request carries both through every layer, with the clock of the request and the sink for warnings.
+//
+// Concurrency: a Request belongs to the goroutine that serves it.
+package request
+
+import (
+	"context"
+	"time"
+)
+
+// User is an authenticated identity.
+type User struct {
+	Name   string
+	UID    string
+	Groups []string
+	Extra  map[string][]string
+}
+
+// The users and groups that the server itself gives.
+const (
+	Anonymous            = "system:anonymous"
+	GroupAuthenticated   = "system:authenticated"
+	GroupUnauthenticated = "system:unauthenticated"
+	GroupMasters         = "system:masters"
+)
+
+// Request is one request on its way down.
+type Request struct {
+	Info      Info
+	User      *User
+	UserAgent string
+	SourceIP  string
+	// Now is the time of the request: every timestamp that it writes.
+	Now time.Time
+	// Warnings are sent as Warning headers (RFC 7234, code 299), in order, without duplicates.
+	Warnings []string
+}
+
+// Warn adds a warning for the client.
+func (r *Request) Warn(text string) {
+	for _, w := range r.Warnings {
+		if w == text {
+			return
+		}
+	}
+	r.Warnings = append(r.Warnings, text)
+}
+
+type key struct{}
+
+// With returns a context that carries r.
+func With(ctx context.Context, r *Request) context.Context { return context.WithValue(ctx, key{}, r) }
+
+// From returns the Request that ctx carries, or nil.
+func From(ctx context.Context) *Request {
+	r, _ := ctx.Value(key{}).(*Request)
+	return r
+}
