@@ -36,16 +36,48 @@ func (k Key) String() string {
 	return k.Prefix + "/" + k.Namespace + "/" + k.Name
 }
 
-// Compare orders keys by prefix and then bytewise by "namespace/name": the order of every list. It is the
-// order of the joined string, so "a-b/x" comes before "a/x" ('-' sorts before '/'), as it does in etcd.
+// Compare orders keys by prefix, then as their paths namespace/name sort bytewise: the order of every list. So
+// the namespace "a-b" comes before "a", because '-' is less than '/'. Records of one prefix either all have a
+// namespace or none has; where they are mixed, those without come first.
 func (k Key) Compare(o Key) int {
 	if c := strings.Compare(k.Prefix, o.Prefix); c != 0 {
 		return c
 	}
-	if k.Namespace == o.Namespace {
-		return strings.Compare(k.Name, o.Name)
+	if k.Namespace != o.Namespace {
+		return compareSegments(k.Namespace, o.Namespace)
 	}
-	return strings.Compare(k.Namespace+"/"+k.Name, o.Namespace+"/"+o.Name)
+	return strings.Compare(k.Name, o.Name)
+}
+
+// compareSegments compares a+"/" with b+"/". Neither contains a slash, and they differ.
+func compareSegments(a, b string) int {
+	n := min(len(a), len(b))
+	if c := strings.Compare(a[:n], b[:n]); c != 0 {
+		return c
+	}
+	switch {
+	case n == 0 && len(a) == 0:
+		return -1
+	case n == 0:
+		return 1
+	case len(a) < len(b):
+		if b[n] < '/' {
+			return 1
+		}
+		return -1
+	}
+	if a[n] < '/' {
+		return -1
+	}
+	return 1
+}
+
+// Valid says whether a record can have this key: it has a prefix and a name, and no part holds a character that
+// separates parts. Reading at any other key finds nothing, and committing one is ErrBadKey.
+func (k Key) Valid() bool {
+	return k.Prefix != "" && k.Name != "" &&
+		strings.IndexByte(k.Prefix, 0) < 0 && strings.IndexByte(k.Name, 0) < 0 && strings.IndexByte(k.Namespace, 0) < 0 &&
+		strings.IndexByte(k.Namespace, '/') < 0 && strings.IndexByte(k.Name, '/') < 0
 }
 
 // ParseKey is the inverse of String. A prefix has two segments when the first is an API group's name (it has
