@@ -3,6 +3,9 @@
 // validation) are driven by. The same type serves built-in kinds, whose nodes come from one embedded data
 // file, and custom resources, whose nodes are compiled from a CustomResourceDefinition.
 //
+// Nouns: a Schema is one node; Builtin is the schemas of the built-in kinds, decoded node by node when asked for
+// (builtin.go reads the data file and documents its format, `go generate` writes it from the recorded OpenAPI).
+//
 // Invariants: a Schema is immutable once it is handed out, so it may be shared by any number of goroutines;
 // nodes may be recursive (JSONSchemaProps is), so a walk is driven by the data, never by the schema alone.
 package schema
@@ -11,15 +14,17 @@ package schema
 type Type uint8
 
 const (
-	Any         Type = iota // whatever it is: not looked into (RawExtension, JSON, preserved unknown fields)
-	Object                  // fixed fields: Properties (and, with Items, additional ones)
-	Map                     // free keys, each value of schema Items
-	List                    // elements of schema Items
-	String                  // Format may say more: byte, date-time, quantity, int-or-string
-	Integer                 // Format int32 or int64
-	Number                  // Format double
-	Boolean                 //
-	IntOrString             // integer or string on the wire
+	// Any is whatever it is. Owners are tracked in it as the value itself suggests: an object field by field,
+	// anything else as a whole; when Atomic, all of it as a whole (RawExtension). Format "object": only an object.
+	Any         Type = iota
+	Object           // fixed fields: Properties (and, with Items, additional ones)
+	Map              // free keys, each value of schema Items
+	List             // elements of schema Items
+	String           // Format may say more: byte, date-time, quantity, int-or-string
+	Integer          // Format int32 or int64
+	Number           // Format double
+	Boolean          //
+	IntOrString      // integer or string on the wire
 )
 
 // ListType is x-kubernetes-list-type: who owns what of a list. The zero value is atomic.
@@ -58,8 +63,11 @@ type Schema struct {
 	ListType ListType
 	// Keys names the fields that tell the elements of a ListMap apart.
 	Keys []string
-	// Atomic is x-kubernetes-map-type: atomic: an Object or Map owned and replaced as a whole.
+	// Atomic is x-kubernetes-map-type: atomic: an Object, Map or Any owned and replaced as a whole.
 	Atomic bool
+	// Declared says that the OpenAPI document spells out the list or map type although it is the default (an
+	// atomic List, a granular Map). It means nothing else.
+	Declared bool
 
 	PatchStrategy PatchStrategy
 	PatchMergeKey string
