@@ -158,7 +158,9 @@ type Version struct {
 }
 
 // GV is the version's group and version.
-func (v *Version) GV() schema.GroupVersion { return schema.GroupVersion{Group: v.Group, Version: v.Name} }
+func (v *Version) GV() schema.GroupVersion {
+	return schema.GroupVersion{Group: v.Group, Version: v.Name}
+}
 
 // APIVersion is group/version, or the version alone for the core group.
 func (v *Version) APIVersion() string {
