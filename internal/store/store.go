@@ -18,6 +18,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -149,6 +150,20 @@ type Range struct {
 	Revision  int64
 }
 
+// Start is a key that no key of the range is less than.
+func (r Range) Start() Key {
+	start := Key{Prefix: r.Prefix, Namespace: r.Namespace}
+	if r.After.Name != "" && r.After.Compare(start) > 0 {
+		return r.After
+	}
+	return start
+}
+
+// Contains says whether key is of the range's prefix and namespace.
+func (r Range) Contains(key Key) bool {
+	return key.Prefix == r.Prefix && (r.Namespace == "" || key.Namespace == r.Namespace)
+}
+
 // Store is a place for records. Errors are the sentinels below (test with errors.Is), a *GuardError, the
 // context's error, or a fault of the medium.
 type Store interface {
@@ -164,14 +179,15 @@ type Store interface {
 	// Commit applies ops if every guard holds, and returns one revision per op, in order. When a guard fails
 	// nothing is changed and the error is a *GuardError. A key occurs in at most one op. The embedded and
 	// memory stores give each op a revision of its own; etcd gives all ops of a commit the same one, so no
-	// commit holds two keys of one prefix there.
+	// commit holds two keys of one prefix there. Deleting a key that does not exist is no change: it makes no
+	// event, and its revision is that of the store.
 	Commit(ctx context.Context, guards []Guard, ops []Op) (revisions []int64, err error)
 
 	// Watch returns the events after revision from, in order. When the history does not reach back that far
 	// the error (here or from Next) is ErrCompacted.
 	Watch(ctx context.Context, from int64) (Watch, error)
 
-	// Revision is the latest revision; like Get it sees every commit that returned before.
+	// Revision is the latest revision; like Get it sees every commit that returned before. A new store is at 1.
 	Revision(ctx context.Context) (int64, error)
 
 	// Compact forgets the history before revision: lists at older revisions and watches from them fail.
@@ -214,3 +230,32 @@ type GuardError struct {
 }
 
 func (e *GuardError) Error() string { return "store: a guard of the commit does not hold" }
+
+// CheckCommit returns the error of a commit that no store can take, for the stores' own use.
+func CheckCommit(guards []Guard, ops []Op) error {
+	for i := range ops {
+		if !ops[i].Key.Valid() {
+			return fmt.Errorf("commit at %q: %w", ops[i].Key.String(), ErrBadKey)
+		}
+		for j := range ops[:i] {
+			if ops[i].Key == ops[j].Key {
+				return fmt.Errorf("commit has two ops at %q: %w", ops[i].Key.String(), ErrBadKey)
+			}
+		}
+	}
+	for i := range guards {
+		if !guards[i].Key.Valid() {
+			return fmt.Errorf("guard at %q: %w", guards[i].Key.String(), ErrBadKey)
+		}
+	}
+	return nil
+}
+
+// ExpiresAt is when a record that is written now with a TTL expires: the stores count in whole seconds.
+func ExpiresAt(now time.Time, ttl time.Duration) time.Time {
+	at := now.Add(ttl)
+	if whole := at.Truncate(time.Second); !whole.Equal(at) {
+		return whole.Add(time.Second)
+	}
+	return at
+}
