@@ -99,7 +99,7 @@ func (c *Codec) decodeSlow(e Encoding, data []byte, strict bool) (Object, []stri
 	if c.New == nil {
 		into = &unstructured.Unstructured{}
 	}
-	s := serializer(e, only{c.Kind, into}, strict)
+	s := machinery(e, only{c.Kind, into}, strict)
 	got, kind, err := s.Decode(data, &c.Kind, into)
 	warnings := []string(nil)
 	if strictErr, ok := runtime.AsStrictDecodingError(err); ok && got != nil {
@@ -137,7 +137,7 @@ func DecodeKind(e Encoding, data []byte) (apiVersion, kind string, err error) {
 		// Decoding into an Unknown, or failing to find a kind, tells the kind and leaves the rest alone.
 		var unknown runtime.Unknown
 		if e == Protobuf {
-			_, found, err = serializer(e, only{}, false).Decode(data, nil, &unknown)
+			_, found, err = machinery(e, only{}, false).Decode(data, nil, &unknown)
 		} else {
 			found, err = cborKind(data)
 		}
@@ -148,8 +148,8 @@ func DecodeKind(e Encoding, data []byte) (apiVersion, kind string, err error) {
 	return found.GroupVersion().String(), found.Kind, nil
 }
 
-// serializer is apimachinery's for the encoding.
-func serializer(e Encoding, o only, strict bool) runtime.Decoder {
+// machinery is apimachinery's for the encoding.
+func machinery(e Encoding, o only, strict bool) runtime.Decoder {
 	switch e {
 	case Protobuf:
 		return protobuf.NewSerializer(o, o)

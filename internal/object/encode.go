@@ -47,7 +47,7 @@ func EncodeAny(dst []byte, e Encoding, kind schema.GroupVersionKind, obj runtime
 
 // DecodeAny reads an API value that need not have object metadata into a struct. Errors are those of Decode.
 func DecodeAny(e Encoding, data []byte, kind schema.GroupVersionKind, into runtime.Object, strict bool) (warnings []string, err error) {
-	s := serializer(e, only{kind, into}, strict)
+	s := machinery(e, only{kind, into}, strict)
 	got, found, err := s.Decode(data, &kind, into)
 	if strictErr, ok := runtime.AsStrictDecodingError(err); ok && got != nil {
 		warnings, err = texts(strictErr.Errors()), nil

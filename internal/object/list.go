@@ -27,8 +27,7 @@ type Items interface {
 	Len() int
 	// Size is how many bytes Append will append. Only Protobuf needs it.
 	Size(i int) int
-	// Append appends item i as it stands in a list: see AppendItem. It may instead return bytes of its own
-	// that are not part of dst's array, if dst is empty.
+	// Append appends item i as it stands in a list: see AppendItem.
 	Append(dst []byte, i int) []byte
 }
 
@@ -143,7 +142,7 @@ func (g *gather) flush() {
 	g.b = g.b[:0]
 }
 
-// item appends an item; full buffers, and items that are a buffer of their own, are written.
+// item appends an item, behind a buffer that is written when it is full.
 func (g *gather) item(items Items, i int) bool {
 	if len(g.b) >= flushSize {
 		g.flush()
@@ -293,6 +292,8 @@ func writeCBORList(w io.Writer, l List, items Items) error {
 // ItemSlice is Items of bytes that are there already, in the form that items have in lists.
 type ItemSlice [][]byte
 
-func (s ItemSlice) Len() int                        { return len(s) }
-func (s ItemSlice) Size(i int) int                  { return len(s[i]) }
-func (s ItemSlice) Append(dst []byte, i int) []byte { return append(slices.Grow(dst, len(s[i])), s[i]...) }
+func (s ItemSlice) Len() int       { return len(s) }
+func (s ItemSlice) Size(i int) int { return len(s[i]) }
+func (s ItemSlice) Append(dst []byte, i int) []byte {
+	return append(slices.Grow(dst, len(s[i])), s[i]...)
+}
