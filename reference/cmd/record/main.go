@@ -1,0 +1,138 @@
+// Command record has the conversations of testdata/script with a reference
+// server and writes its answers into the scripts, or shows with -verify that
+// they are still the same.
+//
+//	go run ./cmd/record                       a server of its own, all scripts
+//	go run ./cmd/record -run '^watch-'        some of them
+//	go run ./cmd/record -verify
+//	go run ./cmd/record -url https://127.0.0.1:6443 -token-file token
+//
+// A server of its own is a bare one. Scripts with the directive "needs: cbor"
+// are for a second one, which has the CBOR encoding switched on.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/pintle-io/pintle/internal/script"
+	"github.com/pintle-io/pintle/reference"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "record:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	dir := flag.String("dir", "../testdata/script", "the scripts")
+	only := flag.String("run", "", "only scripts whose name matches this regular expression")
+	verify := flag.Bool("verify", false, "show differences, write nothing")
+	url := flag.String("url", "", "a running server, instead of one of its own; its certificate is not checked")
+	tokenFile := flag.String("token-file", "", "the token for -url")
+	flag.Parse()
+
+	match, err := regexp.Compile(*only)
+	if err != nil {
+		return err
+	}
+	all, err := script.LoadAll(*dir)
+	if err != nil {
+		return err
+	}
+	targets := &targets{running: map[string]script.Target{}}
+	defer targets.stop()
+	if *url != "" {
+		token, err := os.ReadFile(*tokenFile)
+		if err != nil {
+			return err
+		}
+		targets.given = &script.Target{Name: "reference", URL: *url, Token: strings.TrimSpace(string(token)),
+			Client: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}}
+	}
+	var failed error
+	ran, changed := 0, 0
+	for _, s := range all {
+		if !match.MatchString(s.Name) {
+			continue
+		}
+		t, err := targets.get(ctx, s.Needs)
+		if err != nil {
+			return err
+		}
+		answers, err := s.Run(ctx, t)
+		if err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		ran++
+		diff := s.Compare(answers)
+		if diff == "" {
+			continue
+		}
+		changed++
+		if *verify {
+			fmt.Printf("%s\n%s", s.Path, diff)
+		} else if err := s.Record(answers); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("%d scripts, %d with other answers than recorded\n", ran, changed)
+	if *verify && changed > 0 {
+		failed = errors.Join(failed, fmt.Errorf("%d scripts differ", changed))
+	}
+	return failed
+}
+
+// targets starts the servers that the scripts need, each on first need.
+type targets struct {
+	given   *script.Target
+	running map[string]script.Target
+	servers []*reference.Server
+}
+
+func (t *targets) get(ctx context.Context, needs string) (script.Target, error) {
+	if t.given != nil {
+		return *t.given, nil
+	}
+	if target, ok := t.running[needs]; ok {
+		return target, nil
+	}
+	o := reference.Options{Bare: true}
+	switch needs {
+	case "":
+	case "cbor":
+		o.Args = []string{"--feature-gates=CBORServingAndStorage=true"}
+	default:
+		return script.Target{}, fmt.Errorf("no server for %q", "needs: "+needs)
+	}
+	s, err := reference.Start(ctx, o)
+	if err != nil {
+		return script.Target{}, err
+	}
+	t.servers = append(t.servers, s)
+	target := script.Target{Name: "reference", URL: s.URL, Client: s.Client()}
+	t.running[needs] = target
+	return target, nil
+}
+
+func (t *targets) stop() {
+	for _, s := range t.servers {
+		if err := s.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "record:", err)
+		}
+	}
+}
