@@ -1,0 +1,184 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kschema "k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/pintle-io/pintle/internal/object"
+	"github.com/pintle-io/pintle/internal/resource"
+	"github.com/pintle-io/pintle/internal/store"
+)
+
+// Shape is what of an object is shown.
+type Shape uint8
+
+const (
+	Full            Shape = iota
+	Metadata              // PartialObjectMetadata, meta.k8s.io/v1
+	MetadataV1beta1       // PartialObjectMetadata, meta.k8s.io/v1beta1
+)
+
+// Record is one stored object at one revision.
+type Record struct {
+	Key      store.Key
+	Revision int64
+	Value    []byte
+	Head     object.Head
+
+	table  *Table
+	fields []string // the selectable fields' values, in the order of table.fields
+	// foreign says that the bytes hold another version than the one that is stored today.
+	foreign bool
+
+	enc atomic.Pointer[encoding]
+	mu  sync.Mutex    // making encodings
+	src object.Object // what they are made from, while the writer's object is still there; guarded by mu
+}
+
+// encoding is one way that a record was written down; a record's form a list.
+type encoding struct {
+	version *resource.Version
+	how     object.Encoding
+	shape   Shape
+	data    []byte
+	next    *encoding
+}
+
+// Object decodes the record afresh, in the storage version with its resourceVersion.
+func (r *Record) Object() (object.Object, error) { return r.In(r.table.storage) }
+
+// In decodes the record afresh in the version v.
+func (r *Record) In(v *resource.Version) (object.Object, error) {
+	from := r.table.storage
+	if r.foreign {
+		kind := object.StoredKind(r.Value)
+		if from = r.table.resource.Of(kind); from == nil {
+			return nil, fmt.Errorf("stored as %s, which is not known here", kind)
+		}
+	}
+	obj, err := from.Codec.DecodeStored(r.Value, r.Revision)
+	if err != nil || from == v {
+		return obj, err
+	}
+	return resource.Convert(context.Background(), obj, from, v)
+}
+
+// Bytes is the record as a version, encoding and shape show it, resourceVersion included: with kind and
+// apiVersion, no trailing newline. The bytes are shared, and made once for everyone who asks.
+func (r *Record) Bytes(v *resource.Version, e object.Encoding, s Shape) ([]byte, error) {
+	if s == Full && r.served(v, e) {
+		return object.AppendServed(make([]byte, 0, len(r.Value)+24), r.Value, &r.Head, r.Revision), nil
+	}
+	if b := r.find(v, e, s); b != nil {
+		return b, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if b := r.find(v, e, s); b != nil {
+		return b, nil
+	}
+	b, err := r.encode(v, e, s)
+	if err != nil {
+		return nil, err
+	}
+	c := r.table.cache
+	if e == object.JSON && c.encoded.Load()+int64(len(b)) <= c.cfg.EncodingBytes {
+		c.encoded.Add(int64(len(b)))
+		b = append(make([]byte, 0, len(b)), b...)
+		r.enc.Store(&encoding{v, e, s, b, r.enc.Load()})
+	}
+	if s == Full && e == object.JSON {
+		r.src = nil
+	}
+	return b, nil
+}
+
+// served says whether the stored bytes are the answer, but for the resourceVersion.
+func (r *Record) served(v *resource.Version, e object.Encoding) bool {
+	return v == r.table.storage && e == r.table.storedAs && !r.foreign
+}
+
+func (r *Record) find(v *resource.Version, e object.Encoding, s Shape) []byte {
+	for n := r.enc.Load(); n != nil; n = n.next {
+		if n.version == v && n.how == e && n.shape == s {
+			return n.data
+		}
+	}
+	return nil
+}
+
+func (r *Record) encode(v *resource.Version, e object.Encoding, s Shape) ([]byte, error) {
+	obj := r.src
+	var err error
+	if obj == nil || v != r.table.storage {
+		if obj, err = r.In(v); err != nil {
+			return nil, fmt.Errorf("decoding %s: %w", r.Key, err)
+		}
+	}
+	switch s {
+	case Full:
+		return v.Codec.Append(make([]byte, 0, 2*len(r.Value)+256), e, obj)
+	default:
+		gv := metav1.SchemeGroupVersion
+		if s == MetadataV1beta1 {
+			gv = kschema.GroupVersion{Group: gv.Group, Version: "v1beta1"}
+		}
+		return object.EncodeAny(nil, e, gv.WithKind("PartialObjectMetadata"), object.PartialMeta(obj))
+	}
+}
+
+// release lets go of the kept encodings' share of the budget, when the record has left tree and log.
+func (r *Record) release() {
+	for n := r.enc.Load(); n != nil; n = n.next {
+		r.table.cache.encoded.Add(-int64(len(n.data)))
+	}
+}
+
+// Field is the value of a selectable field; ok is false where the resource has no such field.
+func (r *Record) Field(name string) (value string, ok bool) {
+	switch name {
+	case "metadata.name":
+		return r.Key.Name, true
+	case "metadata.namespace":
+		return r.Key.Namespace, true
+	}
+	for i, f := range r.table.fields {
+		if f == name && i < len(r.fields) {
+			return r.fields[i], true
+		}
+	}
+	return "", false
+}
+
+// setFields reads the selectable fields off obj, the record's object in the storage version.
+func (r *Record) setFields(obj object.Object) {
+	t := r.table
+	if len(t.fields) == 0 {
+		return
+	}
+	r.fields = make([]string, len(t.fields))
+	for i, get := range t.getters {
+		r.fields[i] = get(obj)
+	}
+}
+
+// Record reads a record off its stored bytes.
+func (t *Table) Record(rec store.Record) *Record {
+	r := &Record{Key: rec.Key, Revision: rec.Revision, Value: rec.Value, table: t}
+	r.foreign = object.StoredKind(rec.Value) != t.storage.Codec.Kind
+	var err error
+	if r.Head, err = t.storage.Codec.Head(rec.Value); err != nil {
+		t.cache.cfg.Logger.Error("a stored object cannot be read", "key", rec.Key.String(), "err", err)
+	}
+	if len(t.fields) > 0 {
+		if obj, err := r.Object(); err == nil {
+			r.setFields(obj)
+		}
+	}
+	return r
+}

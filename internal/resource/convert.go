@@ -1,0 +1,59 @@
+package resource
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/pintle-io/pintle/internal/object"
+)
+
+// Of returns the version whose objects are of the kind, or nil.
+func (r *Resource) Of(kind schema.GroupVersionKind) *Version {
+	for i := range r.Versions {
+		if r.Versions[i].Codec.Kind == kind {
+			return &r.Versions[i]
+		}
+	}
+	return nil
+}
+
+// Convert turns an object of one version into another of the same resource. Where no version says how, the two
+// have the same fields, and the object is written down in one and read in the other. obj must not be used
+// afterwards.
+func Convert(ctx context.Context, obj object.Object, from, to *Version) (object.Object, error) {
+	if from == to {
+		return obj, nil
+	}
+	convert := from.Convert
+	if convert == nil {
+		convert = to.Convert
+	}
+	if convert != nil {
+		out, err := convert(ctx, []object.Object{obj}, to.APIVersion())
+		if err != nil {
+			return nil, err
+		}
+		if len(out) != 1 {
+			return nil, fmt.Errorf("conversion of one %s to %s gave %d", from.Codec.Kind, to.APIVersion(), len(out))
+		}
+		return out[0], nil
+	}
+	as := *to.Codec
+	as.Kind = from.Codec.Kind
+	e := object.JSON
+	if from.Codec.Can(object.Protobuf) && to.Codec.Can(object.Protobuf) {
+		e = object.Protobuf
+	}
+	data, err := from.Codec.Append(nil, e, obj)
+	if err != nil {
+		return nil, err
+	}
+	out, _, err := as.Decode(e, data, false)
+	if err != nil {
+		return nil, err
+	}
+	out.GetObjectKind().SetGroupVersionKind(to.Codec.Kind)
+	return out, nil
+}
