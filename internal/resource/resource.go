@@ -12,9 +12,11 @@ package resource
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -93,9 +95,22 @@ type Resource struct {
 	Warn     func(context.Context, *Change) []string
 	// Also adds conditions and further writes to the same commit.
 	Also func(context.Context, *Change) ([]Guard, []Write, error)
-	// Serve answers a create of a kind that is not stored (TokenReview, SubjectAccessReview).
+	// Serve answers a create of a kind that is not stored (TokenReview, SubjectAccessReview): c.New is what came.
 	Serve func(context.Context, *Change) (object.Object, error)
+	// Objects lists a kind that is not stored but can be read (ComponentStatus).
+	Objects func(context.Context, *Change) ([]object.Object, error)
+	// Alias makes a create here one of a subresource elsewhere.
+	Alias *Alias
 }
+
+// Alias of "bindings" is pods and binding: POST bindings with a body named P means POST pods/P/binding.
+type Alias struct {
+	Resource *Resource
+	Sub      string
+}
+
+// Stored says whether objects of the kind are kept at all; only then it has a Prefix and a storage version.
+func (r *Resource) Stored() bool { return r.Prefix != "" }
 
 // Storage is the version that is stored.
 func (r *Resource) Storage() *Version {
@@ -125,8 +140,9 @@ type Rules struct {
 	CreateReset pschema.Paths
 	// Reset is what an update of the resource itself keeps from the old object, and what apply must not own there.
 	Reset pschema.Paths
-	// Generation is what metadata.generation counts the changes of ({"spec"}); nil: the kind has no generation.
-	// A create starts it at 1.
+	// Generation is what metadata.generation counts the changes of ({"spec"}), looked at after Prepare; nil: the
+	// kind has no generation. A create starts it at 1. Empty but not nil: it starts at 1 and stays. Writes to
+	// subresources count only where Subresource.Generation says so.
 	Generation pschema.Paths
 }
 
@@ -149,8 +165,15 @@ type Version struct {
 	// Schema is the kind's schema, opened on first use.
 	Schema func() *pschema.Schema
 	Codec  *object.Codec
-	// Fields are the field selectors beyond metadata.name and metadata.namespace.
+	// Default fills in what the client may leave out and folds deprecated fields into their successors. It is
+	// applied to each object of this version that is decoded, merged or patched, before fields are tracked.
+	Default func(object.Object)
+	// Fields are the field selectors beyond metadata.name and metadata.namespace. They take an object of the
+	// storage version, whichever version they belong to.
 	Fields map[string]func(object.Object) string
+	// FieldError is what is said about a field selector that the kind does not have; nil: the usual words. See
+	// Resource.CheckField.
+	FieldError func(label string) string
 	// Convert turns objects of this version into another one; nil: only apiVersion differs.
 	Convert func(ctx context.Context, objs []object.Object, to string) ([]object.Object, error)
 	Columns []Column
@@ -180,6 +203,26 @@ func (v *Version) Sub(name string) *Subresource {
 	return nil
 }
 
+// CheckField says why label is no field selector of the kind in version v, in the reference's words, or nil.
+func (r *Resource) CheckField(v *Version, label string) error {
+	switch label {
+	case "metadata.name":
+		return nil
+	case "metadata.namespace":
+		// Only kinds with selectors of their own know that they have no namespace.
+		if v.FieldError == nil || r.Scope == Namespaced {
+			return nil
+		}
+	}
+	if _, ok := v.Fields[label]; ok {
+		return nil
+	}
+	if v.FieldError != nil {
+		return fmt.Errorf("%s", v.FieldError(label))
+	}
+	return fmt.Errorf("%q is not a known field selector: only %q, %q", label, "metadata.name", "metadata.namespace")
+}
+
 // Subresource is one of a version's subresources.
 type Subresource struct {
 	Name  string
@@ -187,12 +230,21 @@ type Subresource struct {
 	Verbs Verbs
 	// Reset is what a write here keeps from the old object, and what apply must not own.
 	Reset pschema.Paths
+	// Only, when it is set, is all that a write here may change, and all that apply may own; "*" stands for each
+	// element of a list. Prepare sees to it that nothing else changes; field tracking needs the paths.
+	Only pschema.Paths
+	// Generation says that a write here counts towards metadata.generation as one of the resource itself does.
+	Generation bool
 	// Parent says that the subresource reads and writes the parent object itself (status, resize, ...), as
-	// opposed to Do and Connect.
+	// opposed to View, Do and Connect.
 	Parent bool
-	// Do serves a write (or a get, Op Get) of a body of Kind: c.Body is what came, c.Old the parent. It returns the
-	// answer and, when the parent is to be written, sets c.New.
-	Do func(context.Context, *Change) (object.Object, []Guard, []Write, error)
+	// View makes an object of Kind out of the parent (scale): the answer to a get, what a patch starts from, and
+	// the answer to a write, made from the parent as it was written.
+	View func(parent object.Object) (object.Object, error)
+	// Do serves a create or update of a body of Kind: c.Body is what came, c.Old the parent. When the parent is to
+	// be written it sets c.New to a changed copy, whose resourceVersion, if any, must be the parent's current one.
+	// A nil answer means View's.
+	Do func(context.Context, *Change) (runtime.Object, []Guard, []Write, error)
 	// Body makes an empty body for Do.
 	Body    func() object.Object
 	Connect func(context.Context, *Change) (http.Handler, error)
