@@ -66,7 +66,7 @@ func (l *Log) Append(events []store.Event) {
 	l.signal()
 }
 
-func weight(e *store.Event) int { return overhead + len(e.Value) }
+func weight(e *store.Event) int { return overhead + len(e.Value) + len(e.Prev.Value) }
 
 // Trim forgets the events up to and including revision.
 func (l *Log) Trim(revision int64) {

@@ -49,26 +49,6 @@ func (s *Store) Expire(context.Context) error {
 			ops = append(ops, store.Op{Key: e.key})
 		}
 	}
-	s.timerAt = time.Time{}
 	s.apply(ops, nil)
 	return nil
-}
-
-// arm sets the timer for the soonest expiry, with mu held.
-func (s *Store) arm() {
-	if len(s.expiry) == 0 || s.closed {
-		return
-	}
-	at := s.expiry[0].at
-	if !s.timerAt.IsZero() && !at.Before(s.timerAt) {
-		return
-	}
-	s.timerAt = at
-	// At least a second, so that a stream of expiring records is deleted in bunches, and so that a clock that
-	// stands still does not keep the timer busy.
-	wait := max(at.Sub(s.clock()), time.Second)
-	if s.timer != nil {
-		s.timer.Stop()
-	}
-	s.timer = time.AfterFunc(wait, func() { _ = s.Expire(context.Background()) })
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/pintle-io/pintle/internal/store"
+	"github.com/pintle-io/pintle/internal/store/alarm"
 	"github.com/pintle-io/pintle/internal/store/eventlog"
 	"github.com/pintle-io/pintle/internal/store/tree"
 )
@@ -38,11 +39,11 @@ type Store struct {
 	log   *eventlog.Log
 	state atomic.Pointer[state]
 
-	mu      sync.Mutex // serialises commits; held while state and log change
-	closed  bool
-	expiry  expiries
-	timer   *time.Timer
-	timerAt time.Time
+	alarm *alarm.Alarm
+
+	mu     sync.Mutex // serialises commits; held while state and log change
+	closed bool
+	expiry expiries
 
 	olderMu sync.Mutex
 	older   [4]*state // the trees of lists at old revisions, newest use first
@@ -69,6 +70,7 @@ func New(c Config) *Store {
 		c.HistoryBytes = 64 << 20
 	}
 	s := &Store{clock: c.Clock, log: eventlog.New(1, c.HistoryBytes)}
+	s.alarm = alarm.New(c.Clock, func() { _ = s.Expire(context.Background()) })
 	s.state.Store(&state{revision: 1})
 	return s
 }
@@ -80,9 +82,10 @@ func (s *Store) Fork() *Store {
 	defer s.mu.Unlock()
 	f := &Store{clock: s.clock, closed: s.closed, log: s.log.Fork(), expiry: append(expiries(nil), s.expiry...)}
 	f.state.Store(s.state.Load())
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.arm()
+	f.alarm = alarm.New(f.clock, func() { _ = f.Expire(context.Background()) })
+	if len(f.expiry) > 0 {
+		f.alarm.Set(f.expiry[0].at)
+	}
 	return f
 }
 
@@ -248,7 +251,9 @@ func (s *Store) apply(ops []store.Op, revisions []int64) {
 	}
 	s.state.Store(&st)
 	s.log.Append(events)
-	s.arm()
+	if len(s.expiry) > 0 {
+		s.alarm.Set(s.expiry[0].at)
+	}
 }
 
 // Watch implements store.Store.
@@ -305,9 +310,7 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	if s.timer != nil {
-		s.timer.Stop()
-	}
+	s.alarm.Stop()
 	s.state.Store(nil)
 	s.log.Close(store.ErrClosed)
 	return nil

@@ -74,13 +74,13 @@ func TestHistoryIsBounded(t *testing.T) {
 	for i := range 1000 {
 		last = put(t, s, fmt.Sprint(i%10), string(make([]byte, 1000)))
 	}
-	if c := s.Compacted(); c < last-100 || c > last-50 {
+	if c := s.Compacted(); c < last-50 || c > last-30 {
 		t.Errorf("compacted %d at %d", c, last)
 	}
 	if _, err := s.Watch(context.Background(), last-200); !errors.Is(err, store.ErrCompacted) {
 		t.Errorf("watch: %v", err)
 	}
-	if _, err := s.List(context.Background(), store.Range{Prefix: "pods", Revision: last - 40}, func(store.Record) bool { return true }); err != nil {
+	if _, err := s.List(context.Background(), store.Range{Prefix: "pods", Revision: last - 30}, func(store.Record) bool { return true }); err != nil {
 		t.Errorf("list: %v", err)
 	}
 }
