@@ -17,12 +17,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/pintle-io/pintle/internal/cache"
-	"github.com/pintle-io/pintle/internal/object"
 	"github.com/pintle-io/pintle/internal/patch"
 	"github.com/pintle-io/pintle/internal/resource"
 	"github.com/pintle-io/pintle/internal/store"
@@ -104,7 +104,7 @@ type Result struct {
 	Record *cache.Record
 	// Object is the answer otherwise (dry run, a subresource's own kind), in the request's version or of the
 	// subresource's Kind; Kind is its kind then.
-	Object object.Object
+	Object runtime.Object
 	Kind   schema.GroupVersionKind
 	// Status is the answer of a delete that left nothing to show.
 	Status *metav1.Status

@@ -133,8 +133,18 @@ type Rules struct {
 	// Grace is the grace period in seconds of a delete that asks for none (and what a longer wish is cut to is
 	// the kind's business): nil means that the kind is deleted at once. It is given the wish, or nil.
 	Grace func(obj object.Object, wish *int64) int64
-	// OrphanByDefault is the old garbage collection default of a few kinds, see DefaultGC.
+	// DefaultGC is what happens to dependents when a delete does not say.
 	DefaultGC GCPolicy
+
+	// ReturnDeleted answers a delete with the object that was, instead of a Status.
+	ReturnDeleted bool
+	// Held says that an object may not go yet for reasons of its kind (a Namespace with spec.finalizers): its delete
+	// only marks it. Nil: finalizers alone hold it.
+	Held func(object.Object) bool
+	// Mark is what a delete changes in an object that Held keeps (a Namespace's phase), beside its deletionTimestamp.
+	Mark func(object.Object)
+	// Immortal names objects that may not be deleted.
+	Immortal []string
 
 	// CreateReset is what a create drops from what the client sent ({"status"}).
 	CreateReset pschema.Paths

@@ -1,0 +1,507 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/api/validation/path"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kschema "k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/pintle-io/pintle/internal/cache"
+	"github.com/pintle-io/pintle/internal/object"
+	"github.com/pintle-io/pintle/internal/patch"
+	"github.com/pintle-io/pintle/internal/request"
+	"github.com/pintle-io/pintle/internal/resource"
+	"github.com/pintle-io/pintle/internal/schema"
+	"github.com/pintle-io/pintle/internal/store"
+)
+
+// mutation is a create, update or patch on its way: what to make of the old object, and under which conditions.
+type mutation struct {
+	t   Target
+	req *request.Request
+	// change makes the new object, in the request's version, from the old one (nil when there is none), and
+	// tracks its fields. It is called again when a race is lost, and must not keep or change old.
+	change func(ctx context.Context, old object.Object) (object.Object, error)
+	// mustCreate: an old object is AlreadyExists. mayCreate: no old object is no error.
+	mustCreate, mayCreate bool
+	// uid, when set, must be the old object's.
+	uid    types.UID
+	dryRun bool
+	// also and guards come from a subresource's Do.
+	guards []store.Guard
+	ops    []store.Op
+}
+
+// tries bounds how often a write is begun anew after lost races. Each lost race is another writer's success, so
+// the bound is only there to end a livelock; the request's deadline comes first.
+const tries = 10000
+
+// write takes a mutation from the old object to the synced commit.
+func (e *Engine) write(ctx context.Context, m *mutation) (Result, error) {
+	table, err := e.Cache.Table(ctx, m.t.Resource)
+	if err != nil {
+		return Result{}, e.status(err, m.t)
+	}
+	a := attempt{Engine: e, mutation: m, table: table}
+	a.old = table.Get(m.t.key())
+	for range tries {
+		res, again, err := a.once(ctx)
+		if again {
+			continue
+		}
+		if err != nil && e.Store.Shared() && !a.live {
+			// Refused for what the cache said; another server may have written since.
+			if lerr := a.relive(ctx); lerr != nil {
+				return Result{}, e.status(lerr, m.t)
+			}
+			continue
+		}
+		return res, e.status(err, m.t)
+	}
+	return Result{}, apierrors.NewConflict(m.t.GR(), m.t.Name, errors.New("too many lost races"))
+}
+
+// attempt is one way through write, and what it learnt for the next one.
+type attempt struct {
+	*Engine
+	*mutation
+	table *cache.Table
+	old   *cache.Record // nil: there is none
+	ns    *store.Record // the namespace, when a lost race has shown it newer than the cache
+	live  bool          // old was read from the store itself
+}
+
+// once is the straight line of a write. Each step says what the reference does at that place.
+func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) {
+	t, now := a.t, a.req.Now
+	storage := t.Resource.Storage()
+
+	// 1. The old object, in the version of the request.
+	var old object.Object
+	if a.old != nil {
+		if old, err = a.old.In(t.Version); err != nil {
+			return res, false, err
+		}
+	}
+	switch {
+	case old == nil && !a.mustCreate && !a.mayCreate:
+		return res, false, t.notFound()
+	case old == nil && a.uid != "" && !a.mustCreate:
+		return res, false, apierrors.NewConflict(t.GR(), t.Name, fmt.Errorf("uid mismatch: the provided object specified uid %s, and no existing object was found", a.uid))
+	case old != nil && !a.mustCreate && a.uid != "" && a.uid != old.GetUID():
+		return res, false, apierrors.NewConflict(t.GR(), t.Name, fmt.Errorf(
+			"StorageError: invalid object, Code: 4, Key: /registry/%s, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: %v, UID in object meta: %v",
+			t.key(), a.uid, old.GetUID()))
+	}
+	creating := old == nil || a.mustCreate
+
+	// 2. The new object, with its managed fields.
+	obj, err := a.change(ctx, old)
+	if err != nil {
+		return res, false, err
+	}
+	if err := matchNamespace(t, obj); err != nil {
+		return res, false, err
+	}
+
+	// 3. Mutating admission. What it may bring in is cleaned up again.
+	dedupOwners(a.req, obj, true)
+	var guards []store.Guard
+	if creating && t.Resource.Scope == resource.Namespaced {
+		g, err := a.namespaceGuard(ctx, obj)
+		if err != nil {
+			return res, false, err
+		}
+		guards = append(guards, g)
+	}
+
+	// 4. Identity and versions.
+	rv := obj.GetResourceVersion()
+	if creating {
+		if rv != "" && rv != "0" {
+			return res, false, errors.New("resourceVersion should not be set on objects to be created")
+		}
+		obj.SetCreationTimestamp(metav1.NewTime(now.Truncate(1e9)))
+		obj.SetUID(a.NewUID())
+		if obj.GetName() == "" && obj.GetGenerateName() != "" {
+			obj.SetName(generateName(obj.GetGenerateName(), a.Suffix()))
+		}
+		a.t.Name = obj.GetName()
+		t = a.t
+		if a.mustCreate {
+			a.old = a.table.Get(t.key())
+			if a.live && a.Store.Shared() {
+				if err := a.relive(ctx); err != nil {
+					return res, false, err
+				}
+			}
+		}
+	} else if rv == "" || rv == "0" {
+		if !t.Resource.Rules.UnconditionalUpdate {
+			return res, false, apierrors.NewInvalid(kschema.GroupKind{Group: t.Version.Group, Kind: t.Resource.Names.Plural}, t.Name,
+				field.ErrorList{field.Invalid(field.NewPath("metadata", "resourceVersion"), int64(0), "must be specified for an update")})
+		}
+	} else if rv != old.GetResourceVersion() {
+		return res, false, conflict(t)
+	}
+
+	// 5. From here on in the storage version: what the server owns, and the kind's own rules.
+	newStored, oldStored := obj, old
+	if t.Version != storage {
+		if newStored, err = resource.Convert(ctx, obj.DeepCopyObject().(object.Object), t.Version, storage); err != nil {
+			return res, false, err
+		}
+		if old != nil {
+			if oldStored, err = a.old.Object(); err != nil {
+				return res, false, err
+			}
+		}
+	}
+	c := &resource.Change{Req: a.req, Op: resource.OpUpdate, Resource: t.Resource, Version: t.Version, Sub: t.Sub,
+		Namespace: t.Namespace, Name: t.Name, Old: oldStored, New: newStored, DryRun: a.dryRun, Now: now}
+	if creating {
+		c.Op, c.Old = resource.OpCreate, nil
+	}
+	if err := prepare(ctx, c); err != nil {
+		return res, false, err
+	}
+	if err := validate(ctx, c); err != nil {
+		return res, false, err
+	}
+	if w := t.Resource.Warn; w != nil {
+		for _, text := range w(ctx, c) {
+			a.req.Warn(text)
+		}
+	}
+
+	// 6. AlreadyExists comes after validation, as in the reference.
+	if a.mustCreate && a.old != nil {
+		return res, false, a.exists()
+	}
+
+	// 7. An update that takes the last finalizer off a dying object is its deletion.
+	if !creating && released(t.Resource, oldStored, newStored) {
+		return a.finish(ctx, newStored)
+	}
+
+	// 8. Encode. Equal bytes: nothing to write.
+	if !creating {
+		keepTimestamps(newStored, oldStored)
+	}
+	value, head, err := storage.Codec.AppendStored(nil, newStored)
+	if err != nil {
+		return res, false, err
+	}
+	if !creating && bytes.Equal(value, a.old.Value) {
+		return Result{Record: a.old}, false, nil
+	}
+	if a.dryRun {
+		if !creating {
+			newStored.SetResourceVersion(old.GetResourceVersion())
+		}
+		shown, err := resource.Convert(ctx, newStored, storage, t.Version)
+		return Result{Object: shown, Kind: t.Kind(), Created: creating}, false, err
+	}
+
+	// 9. Commit, under the condition that nothing of what was looked at has changed.
+	own := store.Guard{Key: t.key()}
+	if !creating {
+		own.Revision = a.old.Revision
+	}
+	guards = append(guards, own)
+	guards = append(guards, a.guards...)
+	op := store.Op{Key: t.key(), Value: value}
+	if ttl := t.Resource.Rules.TTL; ttl != nil {
+		op.TTL = ttl(newStored)
+	}
+	ops := append([]store.Op{op}, a.ops...)
+	if also := t.Resource.Also; also != nil {
+		g, w, err := also(ctx, c)
+		if err != nil {
+			return res, false, err
+		}
+		if guards, ops, err = a.further(guards, ops, g, w); err != nil {
+			return res, false, err
+		}
+	}
+	rec := a.table.Prepare(op.Key, value, head, newStored)
+	revs, err := a.Store.Commit(ctx, guards, ops)
+	if err != nil {
+		a.table.Forget(rec)
+		return a.lost(ctx, err, guards)
+	}
+	if rec, err = a.applied(ctx, rec, revs); err != nil {
+		return res, false, err
+	}
+	return Result{Record: rec, Created: creating}, false, nil
+}
+
+// applied waits until the commit is visible to every reader, and returns its record.
+func (a *attempt) applied(ctx context.Context, rec *cache.Record, revs []int64) (*cache.Record, error) {
+	// The commit is done: a client that goes away now must not keep the record half announced.
+	err := a.Cache.WaitApplied(context.WithoutCancel(ctx), revs[len(revs)-1])
+	a.table.Forget(rec)
+	if err != nil {
+		return nil, err
+	}
+	if rec.Revision == revs[0] {
+		return rec, nil
+	}
+	// The feed has read the bytes by itself (the table was not loaded, or two writers announced the same key).
+	return a.table.Record(store.Record{Key: rec.Key, Revision: revs[0], Value: rec.Value}), nil
+}
+
+// lost decides what a failed commit means: another writer was faster, or something is broken.
+func (a *attempt) lost(ctx context.Context, cause error, guards []store.Guard) (res Result, again bool, err error) {
+	var g *store.GuardError
+	if !errors.As(cause, &g) {
+		return res, false, cause
+	}
+	for i, now := range g.Current {
+		want := guards[i]
+		if now.Revision == want.Revision {
+			continue
+		}
+		switch {
+		case want.Key == a.t.key():
+			a.live = true
+			a.old = nil
+			if now.Revision != 0 {
+				now.Key = want.Key
+				a.old = a.table.Record(now)
+			}
+			if a.mustCreate && a.old != nil {
+				return res, false, a.exists()
+			}
+		case want.Key.Prefix == "namespaces":
+			now.Key = want.Key
+			a.ns = &now
+		default:
+			// A guard of a side write: the hook looks again once the cache has caught up.
+			if err := a.Cache.WaitApplied(ctx, now.Revision); err != nil {
+				return res, false, err
+			}
+		}
+	}
+	return res, true, nil
+}
+
+// relive reads the old object from the store itself.
+func (a *attempt) relive(ctx context.Context) error {
+	a.live, a.old = true, nil
+	rec, err := a.Store.Get(ctx, a.t.key())
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	}
+	a.old = a.table.Record(rec)
+	return nil
+}
+
+func (a *attempt) exists() error {
+	err := apierrors.NewAlreadyExists(a.t.GR(), a.t.Name)
+	if a.old != nil && a.old.Head.Deleting() {
+		err.ErrStatus.Message = "object is being deleted: " + err.ErrStatus.Message
+	}
+	return err
+}
+
+func conflict(t Target) error {
+	return apierrors.NewConflict(t.GR(), t.Name,
+		errors.New("the object has been modified; please apply your changes to the latest version and try again"))
+}
+
+// further adds a hook's guards and writes to a commit.
+func (e *Engine) further(guards []store.Guard, ops []store.Op, g []resource.Guard, w []resource.Write) ([]store.Guard, []store.Op, error) {
+	for _, x := range g {
+		guard := store.Guard{Key: store.Key{Prefix: x.Resource.Prefix, Namespace: x.Namespace, Name: x.Name}}
+		if x.ResourceVersion != "" {
+			rev, err := strconv.ParseInt(x.ResourceVersion, 10, 64)
+			if err != nil {
+				return nil, nil, err
+			}
+			guard.Revision = rev
+		}
+		guards = append(guards, guard)
+	}
+	for _, x := range w {
+		op := store.Op{Key: store.Key{Prefix: x.Resource.Prefix, Namespace: x.Namespace, Name: x.Name}}
+		if x.Object != nil {
+			value, _, err := x.Resource.Storage().Codec.AppendStored(nil, x.Object)
+			if err != nil {
+				return nil, nil, err
+			}
+			op.Value = value
+		}
+		ops = append(ops, op)
+	}
+	return guards, ops, nil
+}
+
+// prepare sets what the server owns: the parts that a write here must not change, generation, and the kind's own
+// Prepare.
+func prepare(ctx context.Context, c *resource.Change) error {
+	rules := &c.Resource.Rules
+	if c.Op == resource.OpCreate {
+		resource.ClearPaths(c.New, rules.CreateReset)
+		c.New.SetGeneration(0)
+		c.New.SetDeletionTimestamp(nil)
+		c.New.SetDeletionGracePeriodSeconds(nil)
+		c.New.SetSelfLink("")
+		if rules.Generation != nil {
+			c.New.SetGeneration(1)
+		}
+	} else {
+		c.New.SetGeneration(c.Old.GetGeneration())
+		reset := rules.Reset
+		if c.Sub != nil {
+			reset = c.Sub.Reset
+		}
+		resource.CopyPaths(c.New, c.Old, reset)
+		if rules.Generation != nil && !resource.EqualPaths(c.New, c.Old, rules.Generation) {
+			c.New.SetGeneration(c.Old.GetGeneration() + 1)
+		}
+	}
+	if c.Resource.Prepare != nil {
+		if err := c.Resource.Prepare(ctx, c); err != nil {
+			return err
+		}
+	}
+	if c.Op == resource.OpCreate {
+		return nil
+	}
+	if c.New.GetUID() == "" {
+		c.New.SetUID(c.Old.GetUID())
+	}
+	if t := c.Old.GetCreationTimestamp(); !t.IsZero() {
+		c.New.SetCreationTimestamp(t)
+	}
+	if t := c.Old.GetDeletionTimestamp(); !t.IsZero() {
+		c.New.SetDeletionTimestamp(t)
+	}
+	if s := c.Old.GetDeletionGracePeriodSeconds(); s != nil && c.New.GetDeletionGracePeriodSeconds() == nil {
+		c.New.SetDeletionGracePeriodSeconds(s)
+	}
+	return nil
+}
+
+// validate is the metadata rules and the kind's own.
+func validate(ctx context.Context, c *resource.Change) error {
+	meta := field.NewPath("metadata")
+	namespaced := c.Resource.Scope == resource.Namespaced
+	nameOf := c.Resource.Rules.ValidateName
+	if nameOf == nil {
+		nameOf = validation.NameIsDNSSubdomain
+	}
+	var errs field.ErrorList
+	if c.Op == resource.OpCreate {
+		errs = validation.ValidateObjectMetaAccessor(c.New, namespaced, nameOf, meta)
+	} else {
+		errs = validation.ValidateObjectMetaAccessor(c.New, namespaced, path.ValidatePathSegmentName, meta)
+		errs = append(errs, validation.ValidateObjectMetaAccessorUpdate(c.New, c.Old, meta)...)
+	}
+	if c.Resource.Validate != nil {
+		errs = append(errs, c.Resource.Validate(ctx, c)...)
+	}
+	if len(errs) == 0 && c.Op == resource.OpCreate {
+		errs = validation.ValidateObjectMetaAccessor(c.New, namespaced, path.ValidatePathSegmentName, meta)
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return apierrors.NewInvalid(c.Version.Codec.Kind.GroupKind(), c.New.GetName(), errs)
+}
+
+// keepTimestamps makes a write that changes nothing but the times of managed fields change nothing at all.
+func keepTimestamps(obj, old object.Object) {
+	a, b := obj.GetManagedFields(), old.GetManagedFields()
+	if len(a) != len(b) {
+		return
+	}
+	differ := false
+	for i := range a {
+		x, y := &a[i], &b[i]
+		if x.Manager != y.Manager || x.Operation != y.Operation || x.APIVersion != y.APIVersion || x.Subresource != y.Subresource ||
+			!bytes.Equal(rawFields(x), rawFields(y)) {
+			return
+		}
+		differ = differ || !x.Time.Equal(y.Time)
+	}
+	if !differ {
+		return
+	}
+	obj.SetManagedFields(b)
+	if !resource.Equal(obj, old) {
+		obj.SetManagedFields(a)
+	}
+}
+
+func rawFields(m *metav1.ManagedFieldsEntry) []byte {
+	if m.FieldsV1 == nil {
+		return nil
+	}
+	return m.FieldsV1.GetRawBytes()
+}
+
+// dedupOwners drops owner references that stand there twice, and says so.
+func dedupOwners(req *request.Request, obj object.Object, afterAdmission bool) {
+	refs := obj.GetOwnerReferences()
+	if len(refs) < 2 {
+		return
+	}
+	var twice []string
+	keep := refs[:0:0]
+	for i := range refs {
+		if slices.ContainsFunc(keep, func(r metav1.OwnerReference) bool { return equalOwners(&r, &refs[i]) }) {
+			twice = append(twice, string(refs[i].UID))
+			continue
+		}
+		keep = append(keep, refs[i])
+	}
+	if len(twice) == 0 {
+		return
+	}
+	obj.SetOwnerReferences(keep)
+	when := ""
+	if afterAdmission {
+		when = " after mutating admission happens"
+	}
+	req.Warn(".metadata.ownerReferences contains duplicate entries" + when + "; API server dedups owner references in 1.20+, and may reject " +
+		"such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: " + strings.Join(twice, ", "))
+}
+
+func equalOwners(a, b *metav1.OwnerReference) bool {
+	same := func(x, y *bool) bool { return x == y || x != nil && y != nil && *x == *y }
+	return a.UID == b.UID && a.APIVersion == b.APIVersion && a.Kind == b.Kind && a.Name == b.Name &&
+		same(a.Controller, b.Controller) && same(a.BlockOwnerDeletion, b.BlockOwnerDeletion)
+}
+
+// manager is who a write's fields belong to.
+func manager(t Target, req *request.Request, name string) patch.Manager {
+	m := patch.Manager{Name: name, APIVersion: t.Version.APIVersion(), Time: metav1.NewTime(req.Now.Truncate(1e9))}
+	if t.Sub != nil {
+		m.Subresource = t.Sub.Name
+	}
+	return m
+}
+
+// resetOf is what a target's managers can't own.
+func resetOf(t Target) schema.Paths {
+	if t.Sub != nil {
+		return t.Sub.Reset
+	}
+	return t.Resource.Rules.Reset
+}
