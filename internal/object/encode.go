@@ -1,7 +1,6 @@
 package object
 
 import (
-	gojson "encoding/json"
 	"reflect"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,7 +26,7 @@ func EncodeAny(dst []byte, e Encoding, kind schema.GroupVersionKind, obj runtime
 	case Protobuf:
 		return appendProtobuf(dst, kind, obj)
 	case CBOR:
-		b, err := direct.Marshal(cborValue(withKind(obj, kind)))
+		b, err := direct.Marshal(bare(withKind(obj, kind)))
 		if err != nil {
 			return dst, err
 		}
@@ -65,11 +64,6 @@ func DecodeAny(e Encoding, data []byte, kind schema.GroupVersionKind, into runti
 	return warnings, nil
 }
 
-func appendJSON(dst []byte, kind schema.GroupVersionKind, obj runtime.Object) ([]byte, error) {
-	b, err := gojson.Marshal(cborValue(withKind(obj, kind)))
-	return append(dst, b...), err
-}
-
 // withKind is the object itself when it names the kind, else a shallow copy that does.
 func withKind(obj runtime.Object, kind schema.GroupVersionKind) runtime.Object {
 	if u, ok := obj.(*unstructured.Unstructured); ok {
@@ -95,7 +89,8 @@ func withKind(obj runtime.Object, kind schema.GroupVersionKind) runtime.Object {
 	return named
 }
 
-func cborValue(obj runtime.Object) any {
+// bare is the map of a tree: what all encoders should see of it.
+func bare(obj runtime.Object) any {
 	if u, ok := obj.(*unstructured.Unstructured); ok {
 		return u.Object
 	}

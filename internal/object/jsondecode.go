@@ -1,0 +1,5 @@
+package object
+
+type decoder struct{}
+
+func (b builder) decoding(p *plan) {}

@@ -1,0 +1,167 @@
+package object
+
+import (
+	gojson "encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"sync"
+	"unsafe"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// Structs are written and read by plans: a type is looked at once by reflection and becomes a tree of plans,
+// which then go through values by offsets. What a plan does not understand is an errSlow, and encoding/json (for
+// writing) or sigs.k8s.io/json (for reading) does the whole object anew: so those decide about every error.
+
+// plan is how values of one type are written and read.
+type plan struct {
+	typ    reflect.Type
+	size   uintptr
+	encode func(b []byte, p unsafe.Pointer) ([]byte, error)
+	empty  func(p unsafe.Pointer) bool // as omitempty sees it; nil means never
+	decode func(d *decoder, p unsafe.Pointer) bool
+	fields *structPlan // of structs
+}
+
+var errSlow = errors.New("object: no quick way")
+
+// plans remembers the plan of each type: a pure function of the type, kept because it is costly.
+var plans sync.Map // reflect.Type -> *plan
+
+func planOf(t reflect.Type) *plan {
+	if p, ok := plans.Load(t); ok {
+		return p.(*plan)
+	}
+	// Types refer to each other in circles: a builder's plans become public when all of them are complete.
+	b := builder{}
+	b.plan(t)
+	for t, p := range b {
+		plans.LoadOrStore(t, p)
+	}
+	p, _ := plans.Load(t)
+	return p.(*plan)
+}
+
+type builder map[reflect.Type]*plan
+
+var (
+	marshalerType     = reflect.TypeFor[gojson.Marshaler]()
+	unmarshalerType   = reflect.TypeFor[gojson.Unmarshaler]()
+	textMarshaler     = reflect.TypeFor[interface{ MarshalText() ([]byte, error) }]()
+	textUnmarshaler   = reflect.TypeFor[interface{ UnmarshalText([]byte) error }]()
+	zeroerType        = reflect.TypeFor[interface{ IsZero() bool }]()
+	timeType          = reflect.TypeFor[metav1.Time]()
+	microTimeType     = reflect.TypeFor[metav1.MicroTime]()
+	quantityType      = reflect.TypeFor[resource.Quantity]()
+	intOrStringType   = reflect.TypeFor[intstr.IntOrString]()
+	fieldsType        = reflect.TypeFor[metav1.FieldsV1]()
+	rawExtensionType  = reflect.TypeFor[runtime.RawExtension]()
+	typeMetaType      = reflect.TypeFor[metav1.TypeMeta]()
+	mapStringType     = reflect.TypeFor[map[string]string]()
+	mapBytesType      = reflect.TypeFor[map[string][]byte]()
+	mapQuantitiesType = reflect.TypeFor[map[string]resource.Quantity]()
+)
+
+func (b builder) plan(t reflect.Type) *plan {
+	if p, ok := plans.Load(t); ok {
+		return p.(*plan)
+	}
+	if p, ok := b[t]; ok {
+		return p
+	}
+	p := &plan{typ: t, size: t.Size()}
+	b[t] = p
+	b.encoding(p)
+	b.decoding(p)
+	return p
+}
+
+// structPlan is a struct's fields as encoding/json sees them: those of embedded structs are among them.
+type structPlan struct {
+	list []fieldPlan
+	by   map[string]int
+}
+
+type fieldPlan struct {
+	name      string
+	key       string // `"name":`
+	offset    uintptr
+	plan      *plan
+	omitEmpty bool
+	zero      func(p unsafe.Pointer) bool // of omitzero, or nil
+}
+
+// structFields lists the fields; nil when the struct has something unusual, such as two fields of one name.
+func (b builder) structFields(t reflect.Type) *structPlan {
+	s := &structPlan{by: map[string]int{}}
+	if !b.addFields(s, t, 0) {
+		return nil
+	}
+	return s
+}
+
+func (b builder) addFields(s *structPlan, t reflect.Type, base uintptr) bool {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag := f.Tag.Get("json")
+		if tag == "-" {
+			continue
+		}
+		name, options, _ := strings.Cut(tag, ",")
+		if f.Anonymous && name == "" {
+			if f.Type.Kind() != reflect.Struct || implements(f.Type, marshalerType) || implements(f.Type, textMarshaler) {
+				return false
+			}
+			if !b.addFields(s, f.Type, base+f.Offset) {
+				return false
+			}
+			continue
+		}
+		if !f.IsExported() {
+			continue
+		}
+		if name == "" {
+			name = f.Name
+		}
+		if _, twice := s.by[name]; twice || plain(name) != len(name) {
+			return false
+		}
+		fp := fieldPlan{name: name, key: `"` + name + `":`, offset: base + f.Offset, plan: b.plan(f.Type)}
+		for option := range strings.SplitSeq(options, ",") {
+			switch option {
+			case "omitempty":
+				fp.omitEmpty = true
+			case "omitzero":
+				fp.zero = zeroTest(f.Type)
+			case "string":
+				return false
+			}
+		}
+		s.by[name] = len(s.list)
+		s.list = append(s.list, fp)
+	}
+	return true
+}
+
+// implements says whether the type or a pointer to it has the methods.
+func implements(t, methods reflect.Type) bool {
+	return t.Implements(methods) || reflect.PointerTo(t).Implements(methods)
+}
+
+// zeroTest is what omitzero asks: IsZero if there is such a method, else whether the value is zero.
+func zeroTest(t reflect.Type) func(unsafe.Pointer) bool {
+	switch {
+	case t == timeType:
+		return func(p unsafe.Pointer) bool { return (*metav1.Time)(p).IsZero() }
+	case t.Kind() != reflect.Pointer && t.Kind() != reflect.Interface && reflect.PointerTo(t).Implements(zeroerType):
+		return func(p unsafe.Pointer) bool {
+			return reflect.NewAt(t, p).Interface().(interface{ IsZero() bool }).IsZero()
+		}
+	}
+	return func(p unsafe.Pointer) bool { return reflect.NewAt(t, p).Elem().IsZero() }
+}
