@@ -1,0 +1,150 @@
+// Package discovery tells clients what is served: the documents of /api and /apis in both their forms, and the
+// OpenAPI documents of /openapi/v3.
+//
+// Nouns: a document is a pure function of a resource.Snapshot (Groups, Group, Versions, Resources, Aggregated;
+// Index and Document for OpenAPI); a Discovery is the http.Handler of /api and /apis, an OpenAPI that of
+// /openapi/v3.
+//
+// Invariants: order is the Snapshot's order, in every document. Nothing is computed before it is asked for, and
+// nothing is kept beyond the Snapshot that it was computed from.
+//
+// Concurrency: a Discovery and an OpenAPI serve any number of requests at a time.
+package discovery
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/pintle-io/pintle/internal/resource"
+)
+
+// Versions is the answer of /api: the versions of the core group.
+func Versions(s *resource.Snapshot, addresses []metav1.ServerAddressByClientCIDR) *metav1.APIVersions {
+	out := &metav1.APIVersions{Versions: []string{}, ServerAddressByClientCIDRs: addresses}
+	if g := findGroup(s, ""); g != nil {
+		for _, v := range g.Versions {
+			out.Versions = append(out.Versions, v.Name)
+		}
+	}
+	return out
+}
+
+// Groups is the answer of /apis: the named groups.
+func Groups(s *resource.Snapshot) *metav1.APIGroupList {
+	out := &metav1.APIGroupList{Groups: []metav1.APIGroup{}}
+	for i := range s.Groups {
+		if s.Groups[i].Name != "" {
+			out.Groups = append(out.Groups, apiGroup(&s.Groups[i]))
+		}
+	}
+	return out
+}
+
+// Group is the answer of /apis/GROUP, or nil when there is no such group.
+func Group(s *resource.Snapshot, name string) *metav1.APIGroup {
+	g := findGroup(s, name)
+	if g == nil {
+		return nil
+	}
+	out := apiGroup(g)
+	return &out
+}
+
+// Resources is the answer of /api/VERSION and /apis/GROUP/VERSION, or nil when there is no such version.
+func Resources(s *resource.Snapshot, group, version string) *metav1.APIResourceList {
+	v := groupVersion(s, group, version)
+	if v == nil {
+		return nil
+	}
+	out := &metav1.APIResourceList{GroupVersion: apiVersion(group, version), APIResources: []metav1.APIResource{}}
+	for _, row := range v.Rows {
+		r := row.Resource
+		if r == nil {
+			continue
+		}
+		out.APIResources = append(out.APIResources, metav1.APIResource{
+			Name:               r.Names.Plural,
+			SingularName:       r.Names.Singular,
+			Namespaced:         r.Scope == resource.Namespaced,
+			Kind:               r.Names.Kind,
+			Verbs:              verbs(r.Verbs),
+			ShortNames:         r.Names.Short,
+			Categories:         r.Names.Categories,
+			StorageVersionHash: storageVersionHash(r),
+		})
+		for i := range row.Version.Subs {
+			sub := &row.Version.Subs[i]
+			entry := metav1.APIResource{
+				Name:       r.Names.Plural + "/" + sub.Name,
+				Namespaced: r.Scope == resource.Namespaced,
+				Kind:       sub.Kind.Kind,
+				Verbs:      verbs(sub.Verbs),
+			}
+			if sub.Kind.Group != group || sub.Kind.Version != version {
+				entry.Group, entry.Version = sub.Kind.Group, sub.Kind.Version
+			}
+			out.APIResources = append(out.APIResources, entry)
+		}
+	}
+	return out
+}
+
+func findGroup(s *resource.Snapshot, name string) *resource.Group {
+	for i := range s.Groups {
+		if s.Groups[i].Name == name {
+			return &s.Groups[i]
+		}
+	}
+	return nil
+}
+
+func groupVersion(s *resource.Snapshot, name, version string) *resource.GroupVersion {
+	if g := findGroup(s, name); g != nil {
+		for i := range g.Versions {
+			if g.Versions[i].Name == version {
+				return &g.Versions[i]
+			}
+		}
+	}
+	return nil
+}
+
+func apiGroup(g *resource.Group) metav1.APIGroup {
+	out := metav1.APIGroup{Name: g.Name, Versions: []metav1.GroupVersionForDiscovery{}}
+	for _, v := range g.Versions {
+		out.Versions = append(out.Versions, metav1.GroupVersionForDiscovery{GroupVersion: apiVersion(g.Name, v.Name), Version: v.Name})
+	}
+	if len(out.Versions) > 0 {
+		out.PreferredVersion = out.Versions[0]
+	}
+	return out
+}
+
+func apiVersion(group, version string) string {
+	if group == "" {
+		return version
+	}
+	return group + "/" + version
+}
+
+// verbs are a resource's verbs as discovery lists them: a connection is a create or a get (or any other verb that
+// its set has).
+func verbs(v resource.Verbs) metav1.Verbs {
+	if names := v.Names(); names != nil {
+		return names
+	}
+	return metav1.Verbs{}
+}
+
+// storageVersionHash lets clients see that the stored version changed: it is the same wherever group, version and
+// kind of the stored version are.
+func storageVersionHash(r *resource.Resource) string {
+	if r.Prefix == "" || r.Serve != nil {
+		return ""
+	}
+	v := r.Storage()
+	sum := sha256.Sum256([]byte(v.Group + "/" + v.Name + "/" + r.Names.Kind))
+	return base64.StdEncoding.EncodeToString(sum[:8])
+}
