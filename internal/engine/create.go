@@ -21,8 +21,12 @@ const generatedNames = 8
 // Create stores body, which it owns from now on, as a new object. Errors: 404 for a namespace that does not exist,
 // 403 for one that is being terminated, 409 AlreadyExists, 422 for what is invalid.
 func (e *Engine) Create(ctx context.Context, req *request.Request, t Target, body object.Object, o metav1.CreateOptions) (Result, error) {
+	if a := t.Resource.Alias; a != nil && t.Sub == nil {
+		t.Resource, t.Version, t.Name = a.Resource, a.Resource.Storage(), body.GetName()
+		t.Sub = t.Version.Sub(a.Sub)
+	}
 	if t.Sub != nil && t.Sub.Do != nil {
-		return e.updateSub(ctx, req, t, body, len(o.DryRun) > 0)
+		return e.writeSub(ctx, req, t, resource.OpCreate, o.FieldManager, len(o.DryRun) > 0, constant(body))
 	}
 	if t.Resource.Serve != nil {
 		c := &resource.Change{Req: req, Op: resource.OpCreate, Resource: t.Resource, Version: t.Version, Namespace: t.Namespace,
@@ -36,6 +40,7 @@ func (e *Engine) Create(ctx context.Context, req *request.Request, t Target, bod
 	generate := body.GetName() == "" && body.GetGenerateName() != ""
 	t.Name = body.GetName()
 	dedupOwners(req, body, false)
+	setDefaults(t, body)
 	for try := 1; ; try++ {
 		m := &mutation{t: t, req: req, mustCreate: true, dryRun: len(o.DryRun) > 0}
 		m.change = func(ctx context.Context, _ object.Object) (object.Object, error) {
@@ -54,6 +59,13 @@ func (e *Engine) Create(ctx context.Context, req *request.Request, t Target, bod
 			err = apierrors.NewGenerateNameConflict(t.GR(), m.t.Name, 1)
 		}
 		return res, err
+	}
+}
+
+// setDefaults fills in what the client has left out.
+func setDefaults(t Target, obj object.Object) {
+	if f := t.Version.Default; f != nil {
+		f(obj)
 	}
 }
 

@@ -61,36 +61,28 @@ func (a *attempt) deleteOnce(ctx context.Context, o *metav1.DeleteOptions) (res 
 
 	// What stays is marked; obj is what it will be.
 	obj := old.DeepCopyObject().(object.Object)
-	held := rules.Held != nil && rules.Held(obj)
-	if held && obj.GetDeletionTimestamp() != nil {
-		return Result{Record: a.old, Accepted: accepted(o)}, false, nil // it is on its way already
+	if hook := t.Resource.Deleting; hook != nil {
+		if obj.GetDeletionTimestamp() == nil {
+			return a.deleting(ctx, old, obj, o)
+		}
+		if a.t.Resource.Held != nil && a.t.Resource.Held(obj) {
+			return Result{Record: a.old, Accepted: accepted(o)}, false, nil // it is on its way already
+		}
 	}
 	graceful, pending := a.grace(obj, o)
 	if pending {
 		return a.shown(a.old, o)
 	}
-	deleting := held || graceful
 	setFinalizers(obj, rules.DefaultGC, o)
-	if len(obj.GetFinalizers()) > 0 && !graceful {
-		deleting = true
-	}
-	if !deleting {
+	finalizers := len(obj.GetFinalizers()) > 0
+	if !graceful && !finalizers {
 		return a.finish(ctx, old)
 	}
-	switch {
-	case held:
-		if obj.GetDeletionTimestamp() == nil {
-			now := metav1.NewTime(a.req.Now.Truncate(time.Second))
-			obj.SetDeletionTimestamp(&now)
-		}
-		if rules.Mark != nil {
-			rules.Mark(obj)
-		}
-	case !graceful:
+	if !graceful {
 		a.mark(obj)
 	}
 	res, again, err = a.replace(ctx, obj, accepted(o))
-	if s := obj.GetDeletionGracePeriodSeconds(); err != nil || again || a.dryRun || held || *s > 0 || len(obj.GetFinalizers()) > 0 {
+	if err != nil || again || a.dryRun || finalizers || *obj.GetDeletionGracePeriodSeconds() > 0 {
 		return res, again, err
 	}
 	// A grace period of 0: watchers have seen the mark, and now the object goes.
@@ -99,6 +91,24 @@ func (a *attempt) deleteOnce(ctx context.Context, o *metav1.DeleteOptions) (res 
 		o.Preconditions.ResourceVersion = nil
 	}
 	return res, true, nil
+}
+
+// deleting is the first delete of a kind that decides for itself what stays (a Namespace).
+func (a *attempt) deleting(ctx context.Context, old, obj object.Object, o *metav1.DeleteOptions) (res Result, again bool, err error) {
+	t := a.t
+	now := metav1.NewTime(a.req.Now.Truncate(time.Second))
+	obj.SetDeletionTimestamp(&now)
+	setFinalizers(obj, t.Resource.Rules.DefaultGC, o)
+	c := &resource.Change{Req: a.req, Op: resource.OpDelete, Resource: t.Resource, Version: t.Version, Namespace: t.Namespace, Name: t.Name,
+		Old: old, New: obj, DryRun: a.dryRun, Now: a.req.Now}
+	keep, err := t.Resource.Deleting(ctx, c)
+	if err != nil {
+		return res, false, err
+	}
+	if !keep {
+		return a.finish(ctx, old)
+	}
+	return a.replace(ctx, c.New, accepted(o))
 }
 
 // accepted is whether a delete that goes on is answered with 202: only the old orphanDependents=false asks for it.
@@ -171,7 +181,7 @@ func released(r *resource.Resource, old, obj object.Object) bool {
 	if len(obj.GetFinalizers()) > 0 || old.GetDeletionTimestamp() == nil {
 		return false
 	}
-	if r.Rules.Held != nil && r.Rules.Held(obj) {
+	if r.Held != nil && r.Held(obj) {
 		return false
 	}
 	s := old.GetDeletionGracePeriodSeconds()

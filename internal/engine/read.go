@@ -13,7 +13,6 @@ import (
 
 	"github.com/pintle-io/pintle/internal/cache"
 	"github.com/pintle-io/pintle/internal/request"
-	"github.com/pintle-io/pintle/internal/resource"
 	"github.com/pintle-io/pintle/internal/store"
 )
 
@@ -26,7 +25,7 @@ func (t Target) key() store.Key {
 
 func (t Target) notFound() error { return apierrors.NewNotFound(t.GR(), t.Name) }
 
-// Get returns the object, or, for a subresource of a kind of its own, what Do makes of it. An empty
+// Get returns the object, or, for a subresource of a kind of its own, what View makes of it. An empty
 // resourceVersion is consistent, "0" takes what is there, any other waits until the server has come that far.
 // Errors: 404; 504 for a resourceVersion that is not reached.
 func (e *Engine) Get(ctx context.Context, req *request.Request, t Target, resourceVersion string) (Result, error) {
@@ -34,8 +33,8 @@ func (e *Engine) Get(ctx context.Context, req *request.Request, t Target, resour
 	if err != nil {
 		return Result{}, err
 	}
-	if t.Sub != nil && t.Sub.Do != nil {
-		return e.doSub(ctx, req, t, rec, resource.OpGet, nil, false)
+	if t.Sub != nil && t.Sub.View != nil {
+		return e.view(t, rec)
 	}
 	return Result{Record: rec}, nil
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,16 +14,16 @@ import (
 	"github.com/pintle-io/pintle/internal/request"
 	"github.com/pintle-io/pintle/internal/resource"
 	"github.com/pintle-io/pintle/internal/schema"
-	"github.com/pintle-io/pintle/internal/store"
 )
 
 // Update replaces the object by body, which it owns from now on. Errors: 404 (unless the kind is created by
 // updates), 409 when body's resourceVersion or uid is not the object's, 422 for what is invalid.
 func (e *Engine) Update(ctx context.Context, req *request.Request, t Target, body object.Object, o metav1.UpdateOptions) (Result, error) {
 	if t.Sub != nil && t.Sub.Do != nil {
-		return e.updateSub(ctx, req, t, body, len(o.DryRun) > 0)
+		return e.writeSub(ctx, req, t, resource.OpUpdate, o.FieldManager, len(o.DryRun) > 0, constant(body))
 	}
 	dedupOwners(req, body, false)
+	setDefaults(t, body)
 	m := &mutation{t: t, req: req, dryRun: len(o.DryRun) > 0, uid: body.GetUID(),
 		mayCreate: t.Resource.Rules.CreateOnUpdate && t.Sub == nil}
 	first := true
@@ -69,74 +70,74 @@ func (e *Engine) converter(t Target) patch.Converter {
 	}
 }
 
-// doSub calls a subresource's Do on the parent object.
-func (e *Engine) doSub(ctx context.Context, req *request.Request, t Target, rec *cache.Record, op resource.Op, body object.Object, dryRun bool) (Result, error) {
-	parent, err := rec.Object()
+// view is what a subresource of a kind of its own shows of its parent.
+func (e *Engine) view(t Target, rec *cache.Record) (Result, error) {
+	parent, err := rec.In(t.Version)
 	if err != nil {
 		return Result{}, e.status(err, t)
 	}
-	c := &resource.Change{Req: req, Op: op, Resource: t.Resource, Version: t.Version, Sub: t.Sub, Namespace: t.Namespace, Name: t.Name,
-		Old: parent, Body: body, DryRun: dryRun, Now: req.Now}
-	obj, _, _, err := t.Sub.Do(ctx, c)
+	obj, err := t.Sub.View(parent)
 	return Result{Object: obj, Kind: t.Sub.Kind}, e.status(err, t)
 }
 
-// updateSub writes the parent as a subresource's Do makes it of a body of the subresource's own kind.
-func (e *Engine) updateSub(ctx context.Context, req *request.Request, t Target, body object.Object, dryRun bool) (Result, error) {
-	return e.writeSub(ctx, req, t, dryRun, func(context.Context, runtime.Object) (object.Object, error) {
-		return body.DeepCopyObject().(object.Object), nil
-	})
-}
-
-// writeSub is updateSub for a body that depends on what the subresource shows now (a patch of it).
-func (e *Engine) writeSub(ctx context.Context, req *request.Request, t Target, dryRun bool,
-	make func(ctx context.Context, shown runtime.Object) (object.Object, error)) (Result, error) {
+// writeSub writes the parent as a subresource's Do makes it of a body of the subresource's own kind. make is given
+// what the subresource shows now (nil when it shows nothing) and returns that body.
+func (e *Engine) writeSub(ctx context.Context, req *request.Request, t Target, op resource.Op, by string, dryRun bool,
+	make func(ctx context.Context, shown object.Object) (object.Object, error)) (Result, error) {
 	var answer runtime.Object
 	m := &mutation{t: t, req: req, dryRun: dryRun}
 	m.change = func(ctx context.Context, old object.Object) (object.Object, error) {
-		c := &resource.Change{Req: req, Op: resource.OpGet, Resource: t.Resource, Version: t.Version, Sub: t.Sub, Namespace: t.Namespace, Name: t.Name,
+		c := &resource.Change{Req: req, Op: op, Resource: t.Resource, Version: t.Version, Sub: t.Sub, Namespace: t.Namespace, Name: t.Name,
 			Old: old, DryRun: dryRun, Now: req.Now}
-		var shown runtime.Object
+		var shown object.Object
 		var err error
-		if t.Sub.Verbs.Has(resource.Get) {
-			if shown, _, _, err = t.Sub.Do(ctx, c); err != nil {
+		if t.Sub.View != nil {
+			if shown, err = t.Sub.View(old); err != nil {
 				return nil, err
 			}
 		}
 		if c.Body, err = make(ctx, shown); err != nil {
 			return nil, err
 		}
-		c.Op = resource.OpUpdate
-		if shown == nil {
-			c.Op = resource.OpCreate
-		}
 		var guards []resource.Guard
 		var writes []resource.Write
 		if answer, guards, writes, err = t.Sub.Do(ctx, c); err != nil {
 			return nil, err
 		}
-		m.guards, m.ops, err = e.further(nil, nil, guards, writes)
-		if err != nil {
+		if m.guards, m.ops, err = e.further(nil, nil, guards, writes); err != nil {
 			return nil, err
 		}
 		if c.New == nil {
 			return nil, errNothing
 		}
-		e.track(t, old, c.New, req, "")
+		e.track(t, old, c.New, req, by)
 		return c.New, nil
 	}
 	res, err := e.write(ctx, m)
-	if err == errNothing {
-		return Result{Object: answer, Kind: t.Sub.Kind}, nil
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errNothing):
+		return Result{Object: answer, Kind: t.Sub.Kind, Created: op == resource.OpCreate}, nil
+	case err != nil:
 		return Result{}, err
+	case answer != nil || t.Sub.View == nil:
+		return Result{Object: answer, Kind: t.Sub.Kind, Created: op == resource.OpCreate}, nil
+	case res.Record != nil:
+		return e.view(t, res.Record)
 	}
-	if res.Record != nil && t.Sub.Verbs.Has(resource.Get) {
-		return e.doSub(ctx, req, t, res.Record, resource.OpGet, nil, dryRun)
+	parent, ok := res.Object.(object.Object)
+	if !ok {
+		return Result{}, apierrors.NewInternalError(errors.New("the parent of a subresource has no metadata"))
 	}
-	return Result{Object: answer, Kind: t.Sub.Kind, Created: !t.Sub.Verbs.Has(resource.Get)}, nil
+	obj, err := t.Sub.View(parent)
+	return Result{Object: obj, Kind: t.Sub.Kind}, e.status(err, t)
 }
 
 // errNothing ends a write that a subresource has answered without changing its parent.
-var errNothing = apierrors.NewInternalError(store.ErrNotFound)
+var errNothing = apierrors.NewInternalError(errors.New("the subresource has written nothing"))
+
+// constant is a body that does not depend on what is there.
+func constant(body object.Object) func(context.Context, object.Object) (object.Object, error) {
+	return func(context.Context, object.Object) (object.Object, error) {
+		return body.DeepCopyObject().(object.Object), nil
+	}
+}

@@ -371,9 +371,6 @@ func prepare(ctx context.Context, c *resource.Change) error {
 			reset = c.Sub.Reset
 		}
 		resource.CopyPaths(c.New, c.Old, reset)
-		if rules.Generation != nil && !resource.EqualPaths(c.New, c.Old, rules.Generation) {
-			c.New.SetGeneration(c.Old.GetGeneration() + 1)
-		}
 	}
 	if c.Resource.Prepare != nil {
 		if err := c.Resource.Prepare(ctx, c); err != nil {
@@ -382,6 +379,9 @@ func prepare(ctx context.Context, c *resource.Change) error {
 	}
 	if c.Op == resource.OpCreate {
 		return nil
+	}
+	if rules.Generation != nil && (c.Sub == nil || c.Sub.Generation) && !resource.EqualPaths(c.New, c.Old, rules.Generation) {
+		c.New.SetGeneration(c.Old.GetGeneration() + 1)
 	}
 	if c.New.GetUID() == "" {
 		c.New.SetUID(c.Old.GetUID())

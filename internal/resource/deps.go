@@ -15,6 +15,8 @@ import (
 type Deps struct {
 	// Schemas opens the schemas of the built-in kinds. Nil: Version.Schema is nil.
 	Schemas Schemas
+	// Features says whether a feature gate is on. Nil: those that are off by default are off.
+	Features func(name string) bool
 	// EventTTL is how long an Event is kept. 0: an hour.
 	EventTTL time.Duration
 	// NewUID makes the name of a LimitRange that came without one. Nil: it stays without.

@@ -99,6 +99,11 @@ type Resource struct {
 	Serve func(context.Context, *Change) (object.Object, error)
 	// Objects lists a kind that is not stored but can be read (ComponentStatus).
 	Objects func(context.Context, *Change) ([]object.Object, error)
+	// Deleting is asked at the first delete of an object: c.New is a copy that has the deletion marks. When keep is
+	// true the copy, as the hook changed it, is written, and the object stays for as long as Held says.
+	Deleting func(context.Context, *Change) (keep bool, err error)
+	// Held says whether a deleted object stays for a reason of its own, beside metadata.finalizers.
+	Held func(object.Object) bool
 	// Alias makes a create here one of a subresource elsewhere.
 	Alias *Alias
 }
@@ -138,11 +143,6 @@ type Rules struct {
 
 	// ReturnDeleted answers a delete with the object that was, instead of a Status.
 	ReturnDeleted bool
-	// Held says that an object may not go yet for reasons of its kind (a Namespace with spec.finalizers): its delete
-	// only marks it. Nil: finalizers alone hold it.
-	Held func(object.Object) bool
-	// Mark is what a delete changes in an object that Held keeps (a Namespace's phase), beside its deletionTimestamp.
-	Mark func(object.Object)
 	// Immortal names objects that may not be deleted.
 	Immortal []string
 
