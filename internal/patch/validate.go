@@ -1,0 +1,172 @@
+package patch
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pintle-io/pintle/internal/schema"
+)
+
+// fault is what is wrong with a value, and where. Faults is the error that lists some.
+type fault struct{ path, message string }
+
+type faults []fault
+
+func (f fault) Error() string {
+	if f.path == "" {
+		return f.message
+	}
+	return f.path + ": " + f.message
+}
+
+func (fs faults) Error() string {
+	if len(fs) == 1 {
+		return fs[0].Error()
+	}
+	lines := []string{"errors:"}
+	for _, f := range fs {
+		lines = append(lines, "  "+f.Error())
+	}
+	return strings.Join(lines, "\n")
+}
+
+func errUndeclared(name string) error { return fault{"." + name, "field not declared in schema"} }
+
+// validate says how a tree is not of its schema: a value of another type, an undeclared field, or elements of
+// associative lists that can't be told apart (unless duplicates are allowed).
+func validate(s *schema.Schema, v any, duplicates bool) error {
+	if m, ok := v.(map[string]any); ok && m == nil {
+		return nil
+	}
+	c := validation{duplicates: duplicates}
+	c.value(s, v, 0)
+	if len(c.faults) > 0 {
+		return c.faults
+	}
+	return nil
+}
+
+type validation struct {
+	duplicates bool
+	faults     faults
+	path       []elem
+}
+
+func (c *validation) fault(format string, args ...any) {
+	var b strings.Builder
+	for _, e := range c.path {
+		b.WriteString(e.String())
+	}
+	c.faults = append(c.faults, fault{b.String(), fmt.Sprintf(format, args...)})
+}
+
+func (c *validation) value(s *schema.Schema, v any, depth int) {
+	if depth > maxDepth {
+		c.fault("%v", errTooDeep)
+		return
+	}
+	switch shape(s, v) {
+	case kindMap:
+		c.fields(s, v, depth)
+	case kindList:
+		c.list(s, v, depth)
+	default:
+		c.scalar(s, v)
+	}
+}
+
+func (c *validation) fields(s *schema.Schema, v any, depth int) {
+	m, ok := v.(map[string]any)
+	if !ok {
+		if v != nil {
+			c.fault("expected map, got %v", printed{v})
+		}
+		return
+	}
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		c.path = append(c.path, fieldElem(k))
+		if !declares(s, k) {
+			c.fault("field not declared in schema")
+			c.path = c.path[:len(c.path)-1]
+			return
+		}
+		c.value(childSchema(s, k), m[k], depth+1)
+		c.path = c.path[:len(c.path)-1]
+	}
+}
+
+func (c *validation) list(s *schema.Schema, v any, depth int) {
+	l, ok := v.([]any)
+	if !ok {
+		if v != nil {
+			c.fault("expected list, got %v", printed{v})
+		}
+		return
+	}
+	associative := !isAtomic(s, kindList)
+	var items []item[int]
+	for i, v := range l {
+		e := elem{kind: elemIndex, key: []keyField{{val: scalar{kind: scalarInt, i: int64(i)}}}}
+		if associative {
+			var err error
+			if e, err = itemElem(s, v); err != nil {
+				c.fault("element %v: %v", i, err)
+				return
+			}
+			if !c.duplicates {
+				items = append(items, item[int]{e, i})
+			}
+		}
+		c.path = append(c.path, e)
+		c.value(itemSchema(s), v, depth+1)
+		c.path = c.path[:len(c.path)-1]
+	}
+	sortItems(items)
+	for i := 1; i < len(items); i++ {
+		if items[i].elem.compare(items[i-1].elem) == 0 {
+			c.fault("duplicate entries for key %v", items[i].elem)
+		}
+	}
+}
+
+func (c *validation) scalar(s *schema.Schema, v any) {
+	if v == nil {
+		return
+	}
+	sc, ok := scalarOf(v)
+	switch s.Type {
+	case schema.Integer, schema.Number:
+		if !ok || sc.kind > scalarFloat {
+			c.fault("expected numeric (int or float), got %T", v)
+		}
+	case schema.String:
+		if s.Format != "" && s.Format != "byte" {
+			if !ok {
+				c.fault("expected any scalar, got %v", printed{v})
+			}
+		} else if sc.kind != scalarString || !ok {
+			c.fault("expected string, got %#v", goPrinted{v})
+		}
+	case schema.Boolean:
+		if sc.kind != scalarBool || !ok {
+			c.fault("expected boolean, got %v", printed{v})
+		}
+	default:
+		if !ok {
+			c.fault("expected any scalar, got %v", printed{v})
+		}
+	}
+}
+
+// printed and goPrinted print a value as the reference's messages do, which print a wrapper around it.
+type printed struct{ Value any }
+
+func (p printed) String() string { return fmt.Sprintf("&{%v}", p.Value) }
+
+type goPrinted struct{ Value any }
+
+func (p goPrinted) GoString() string {
+	return fmt.Sprintf("&value.valueUnstructured{Value:%#v}", p.Value)
+}
