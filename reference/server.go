@@ -140,11 +140,16 @@ func (s *Server) start(ctx context.Context, o Options, etcd, apiserver string) e
 
 // Client is an HTTP client that trusts the server and is its administrator.
 func (s *Server) Client() *http.Client {
+	return &http.Client{Transport: bearer{s.Token, s.Anonymous().Transport}}
+}
+
+// Anonymous is an HTTP client that trusts the server and says nothing of itself.
+func (s *Server) Anonymous() *http.Client {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(s.CA)
-	return &http.Client{Transport: bearer{s.Token, &http.Transport{
+	return &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: pool},
-	}}}
+	}}
 }
 
 type bearer struct {

@@ -19,10 +19,10 @@ import (
 // <rv-bookmark>, but where the request pins it: an exact list says
 // <rv-N> again, and the pages of one list share <rv-page-N>.
 type normaliser struct {
-	written string
-	ids     map[string]string // volatile value -> placeholder
-	counts  map[string]int    // by class
-	words   []string          // values to replace inside of longer strings, longest first
+	written   string
+	ids       map[string]string // volatile value -> placeholder
+	counts    map[string]int    // by class
+	generated []*regexp.Regexp  // names made from a generateName
 }
 
 func newNormaliser(written string) *normaliser {
@@ -68,9 +68,6 @@ func (n *normaliser) id(class, value string) string {
 
 // text normalises a string.
 func (n *normaliser) text(s string) string {
-	for _, w := range n.words {
-		s = strings.ReplaceAll(s, w, n.ids[w])
-	}
 	keep := func(f func(string) string) func(string) string {
 		return func(m string) string {
 			if strings.Contains(n.written, m) {
@@ -78,6 +75,9 @@ func (n *normaliser) text(s string) string {
 			}
 			return f(m)
 		}
+	}
+	for _, p := range n.generated {
+		s = p.ReplaceAllStringFunc(s, keep(func(m string) string { return m[:len(m)-5] + n.id("generated", m) }))
 	}
 	s = uidPattern.ReplaceAllStringFunc(s, keep(func(m string) string { return n.id("uid", m) }))
 	s = timePattern.ReplaceAllStringFunc(s, keep(func(m string) string {
@@ -104,35 +104,16 @@ func (n *normaliser) text(s string) string {
 
 // tree normalises a decoded body; it changes the tree in place.
 func (n *normaliser) tree(v any, c asked) any {
-	n.names(v)
 	return n.walk(v, c)
 }
 
-// names finds generated names first, because a message or a key that holds one
-// may stand before it.
-func (n *normaliser) names(v any) {
-	switch t := v.(type) {
-	case map[string]any:
-		if meta, ok := t["metadata"].(map[string]any); ok {
-			base, _ := meta["generateName"].(string)
-			name, _ := meta["name"].(string)
-			if suffix := strings.TrimPrefix(name, base); base != "" && suffix != name && suffix != "" && !strings.Contains(n.written, name) {
-				p := n.id("generated", name)
-				if !slices.Contains(n.words, name) {
-					n.words = append(n.words, name)
-					slices.SortFunc(n.words, func(a, b string) int { return len(b) - len(a) })
-				}
-				n.ids[name] = base + p
-			}
-		}
-		for _, k := range sortedKeys(t) {
-			n.names(t[k])
-		}
-	case []any:
-		for _, e := range t {
-			n.names(e)
-		}
-	}
+// generates tells of a generateName that the script sends: names made from it
+// are volatile wherever they show up.
+func (n *normaliser) generates(base string) {
+	// The suffix has five of the characters that spell no words; the whole has
+	// 63 at most.
+	base = base[:min(len(base), 58)]
+	n.generated = append(n.generated, regexp.MustCompile(regexp.QuoteMeta(base)+`([bcdfghjklmnpqrstvwxz2456789]{5})\b`))
 }
 
 func (n *normaliser) walk(v any, c asked) any {

@@ -21,7 +21,8 @@ func normalised(t *testing.T, n *normaliser, doc string, c asked) string {
 
 func TestNormalise(t *testing.T) {
 	const uid1, uid2 = "11111111-2222-3333-4444-555555555555", "99999999-2222-3333-4444-555555555555"
-	n := newNormaliser(`GET /x?at=2020-01-01T00:00:00Z ` + uid2 + ` gen-written`)
+	n := newNormaliser(`GET /x?at=2020-01-01T00:00:00Z ` + uid2 + ` gen-wrttn`)
+	n.generates("gen-")
 	for _, c := range []struct {
 		name, doc, want string
 		asked           asked
@@ -35,7 +36,7 @@ func TestNormalise(t *testing.T) {
 		{"exact list", `{"items": [], "metadata": {"resourceVersion": "42"}}`, `{"items": [], "metadata": {"resourceVersion": "<rv-2>"}}`, asked{exact: true}},
 		{"page", `{"items": [], "metadata": {"resourceVersion": "50", "continue": "abc"}}`, `{"items": [], "metadata": {"continue": "<continue-1>", "resourceVersion": "<rv-page-1>"}}`, asked{paged: true}},
 		{"bookmark", `{"type": "BOOKMARK", "object": {"kind": "X", "metadata": {"resourceVersion": "50"}}}`, `{"object": {"kind": "X", "metadata": {"resourceVersion": "<rv-bookmark>"}}, "type": "BOOKMARK"}`, asked{}},
-		{"generated name", `{"a": "gen-abcde is there", "metadata": {"generateName": "gen-", "name": "gen-abcde"}}`, `{"a": "gen-<generated-1> is there", "metadata": {"generateName": "gen-", "name": "gen-<generated-1>"}}`, asked{}},
+		{"generated name", `{"a": "gen-bcd42 is there, gen-erated not", "metadata": {"generateName": "gen-", "name": "gen-bcd42"}}`, `{"a": "gen-<generated-1> is there, gen-erated not", "metadata": {"generateName": "gen-", "name": "gen-<generated-1>"}}`, asked{}},
 		{"table", `{"kind": "Table", "columnDefinitions": [{"name": "Name"}, {"name": "Age"}], "rows": [{"cells": ["5s", "5s"]}, {"cells": ["b", "<unknown>"]}]}`,
 			`{"columnDefinitions": [{"name": "Name"}, {"name": "Age"}], "kind": "Table", "rows": [{"cells": ["5s", "<age>"]}, {"cells": ["b", "<unknown>"]}]}`, asked{}},
 		{"messages", `{"m": "too old resource version: 41 (50), 41 things"}`, `{"m": "too old resource version: <rv> (<rv>), 41 things"}`, asked{}},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,6 +97,9 @@ func (r *run) step(ctx context.Context, step Step) (string, error) {
 		r.watches[step.Number] = openWatch(ctx, req, r.target)
 		return "", r.watches[step.Number].opened()
 	}
+	if base := generateName.FindSubmatch(req.body); base != nil {
+		r.normal.generates(string(base[1]))
+	}
 	resp, body, err := exchange(ctx, req, r.target)
 	if err != nil {
 		return "", err
@@ -111,6 +115,8 @@ func (r *run) step(ctx context.Context, step Step) (string, error) {
 	}
 	return r.answer(req, resp, body, tree, decoded), nil
 }
+
+var generateName = regexp.MustCompile(`"?generateName"?: *"?([-_.a-zA-Z0-9]+)`)
 
 func exchange(ctx context.Context, req *request, t Target) (*http.Response, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, req.timeout)

@@ -53,7 +53,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		json.Unmarshal(body, &o)
 		meta := o["metadata"].(map[string]any)
 		if g, ok := meta["generateName"].(string); ok {
-			meta["name"] = fmt.Sprintf("%s%05d", g, f.rv)
+			meta["name"] = g + "bcd4" + string("bcdfghjk"[f.rv%8])
 		}
 		f.rv++
 		meta["uid"] = fmt.Sprintf("00000000-0000-4000-8000-%012d", f.rv)

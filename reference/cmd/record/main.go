@@ -124,7 +124,7 @@ func (t *targets) get(ctx context.Context, needs string) (script.Target, error) 
 		return script.Target{}, err
 	}
 	t.servers = append(t.servers, s)
-	target := script.Target{Name: "reference", URL: s.URL, Client: s.Client()}
+	target := script.Target{Name: "reference", URL: s.URL, Client: s.Anonymous(), Token: s.Token}
 	t.running[needs] = target
 	return target, nil
 }
