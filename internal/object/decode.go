@@ -2,6 +2,8 @@ package object
 
 import (
 	"bytes"
+	"reflect"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -9,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer/cbor"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
-	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 )
 
@@ -22,42 +23,31 @@ func (c *Codec) Decode(e Encoding, data []byte, strict bool) (obj Object, warnin
 	obj, ok := Object(nil), false
 	switch e {
 	case JSON:
-		obj, warnings, ok = c.decodeJSON(data, strict)
+		obj, ok = c.decodeJSON(data, strict)
 	case YAML:
-		obj, warnings, ok = c.decodeYAML(data, strict)
+		obj, ok = c.decodeYAML(data, strict)
 	case Protobuf:
 		obj, ok = c.decodeProtobuf(data)
 	}
 	if ok {
-		return obj, warnings, nil
+		return obj, nil, nil
 	}
 	return c.decodeSlow(e, data, strict)
 }
 
 // decodeJSON is the quick way: ok is false whenever anything is unusual.
-func (c *Codec) decodeJSON(data []byte, strict bool) (obj Object, warnings []string, ok bool) {
+func (c *Codec) decodeJSON(data []byte, strict bool) (obj Object, ok bool) {
 	if c.New == nil {
-		m := map[string]any{}
-		if !unmarshal(data, &m, strict, &warnings) {
-			return nil, nil, false
+		m, ok := decodeTree(data)
+		if !ok {
+			return nil, false
 		}
 		u := &unstructured.Unstructured{Object: m}
-		return u, warnings, u.GetKind() != ""
+		// The slow way knows what to say when apiVersion or kind is missing or misspelt.
+		return u, u.GetKind() != "" && u.GetAPIVersion() != "" && strings.Count(u.GetAPIVersion(), "/") <= 1
 	}
 	obj = c.New()
-	if !unmarshal(data, obj, strict, &warnings) {
-		return nil, nil, false
-	}
-	return obj, warnings, c.isKind(obj)
-}
-
-func unmarshal(data []byte, into any, strict bool, warnings *[]string) bool {
-	if !strict {
-		return kjson.UnmarshalCaseSensitivePreserveInts(data, into) == nil
-	}
-	errs, err := kjson.UnmarshalStrict(data, into)
-	*warnings = texts(errs)
-	return err == nil
+	return obj, decodeStruct(data, reflect.ValueOf(obj), strict) && c.isKind(obj)
 }
 
 // isKind says whether the object names exactly the codec's kind.
@@ -67,14 +57,14 @@ func (c *Codec) isKind(obj Object) bool {
 }
 
 // decodeYAML converts to JSON first, as the reference does: once, unless it finds fault.
-func (c *Codec) decodeYAML(data []byte, strict bool) (Object, []string, bool) {
+func (c *Codec) decodeYAML(data []byte, strict bool) (Object, bool) {
 	convert := yaml.YAMLToJSON
 	if strict {
 		convert = yaml.YAMLToJSONStrict
 	}
 	converted, err := convert(data)
 	if err != nil {
-		return nil, nil, false
+		return nil, false
 	}
 	return c.decodeJSON(converted, strict)
 }

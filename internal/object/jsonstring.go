@@ -86,6 +86,25 @@ func oddBytes(v uint64) uint64 {
 		zero(v&^(ones*0x04)^ones*'"')) & highs // " and &
 }
 
+// unescaped is how many bytes b starts with that stand for themselves where JSON is read: ASCII, no control
+// character, no quote and no backslash.
+func unescaped(b []byte) int {
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		v := binary.LittleEndian.Uint64(b[i:])
+		q, s := v^ones*'"', v^ones*'\\'
+		if odd := (v | (v - ones*0x20) | (q-ones)&^q | (s-ones)&^s) & highs; odd != 0 {
+			return i + bits.TrailingZeros64(odd)/8
+		}
+	}
+	for ; i < len(b); i++ {
+		if c := b[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return i
+		}
+	}
+	return i
+}
+
 // appendCompact appends JSON without its white space and with encoding/json's HTML escapes. It is not ok unless
 // the JSON is well-formed and not nested too deep for this function's purpose.
 func appendCompact(dst, src []byte) ([]byte, bool) {

@@ -2,6 +2,7 @@ package object
 
 import (
 	"bytes"
+	gojson "encoding/json"
 	"math/rand"
 	"os"
 	"reflect"
@@ -142,3 +143,6 @@ func filler(s int64) *randfill.Filler {
 	}
 	return fuzzer.FuzzerFor(fuzzer.MergeFuzzerFuncs(metafuzzer.Funcs, own), rand.NewSource(s), oracleCodecs)
 }
+
+func jsonMarshal(v any) ([]byte, error)         { return gojson.Marshal(v) }
+func jsonMarshalRaw(src []byte) ([]byte, error) { return gojson.Marshal(gojson.RawMessage(src)) }

@@ -91,7 +91,7 @@ func appendServedJSON(dst, stored []byte, at int, rv int64) []byte {
 	dst = append(dst, `"resourceVersion":"`...)
 	dst = strconv.AppendInt(dst, rv, 10)
 	dst = append(dst, '"')
-	if first && stored[at] != '}' {
+	if first && stored[skipSpace(stored, at)] != '}' {
 		dst = append(dst, ',')
 	}
 	dst = append(dst, stored[at:]...)
