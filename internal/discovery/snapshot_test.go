@@ -41,6 +41,13 @@ var stored = map[schema.GroupVersionKind]schema.GroupVersion{
 	{Group: "admissionregistration.k8s.io", Version: "v1", Kind: "MutatingAdmissionPolicyBinding"}: {Group: "admissionregistration.k8s.io", Version: "v1beta1"},
 }
 
+// returnDeleted are the kinds whose delete answers with the object.
+var returnDeleted = map[string]bool{
+	"CSIDriver": true, "CSINode": true, "DeviceClass": true, "PersistentVolume": true, "PersistentVolumeClaim": true, "Pod": true,
+	"PodTemplate": true, "ResourceClaim": true, "ResourceClaimTemplate": true, "ResourceQuota": true, "ResourceSlice": true, "Service": true,
+	"ServiceAccount": true, "StorageClass": true, "VolumeAttachment": true, "VolumeAttributesClass": true,
+}
+
 // builtinSnapshot is a catalog of the kinds that the recorded aggregated discovery lists: what discovery and
 // OpenAPI need of them and no more.
 func builtinSnapshot(t testing.TB) *resource.Snapshot {
@@ -81,6 +88,7 @@ func builtinRow(gv schema.GroupVersion, d apidiscoveryv2.APIResourceDiscovery, s
 	if slices.Contains(d.Verbs, "watch") {
 		r.Prefix = d.Resource
 	}
+	r.Rules.ReturnDeleted = returnDeleted[kind]
 	version := resource.Version{Group: gv.Group, Name: gv.Version, Served: true, Storage: true, Codec: &object.Codec{Kind: gvk},
 		Schema: func() *pschema.Schema { return schemas.Kind(gvk.Group, gvk.Version, gvk.Kind) }}
 	for _, s := range d.Subresources {

@@ -1,0 +1,125 @@
+package discovery
+
+import "encoding/json"
+
+// The types here are as much of OpenAPI v3 as the documents use; their JSON is the document.
+
+type document struct {
+	OpenAPI    string               `json:"openapi"`
+	Info       info                 `json:"info"`
+	Paths      map[string]*pathItem `json:"paths"`
+	Components components           `json:"components"`
+}
+
+type info struct {
+	Title   string `json:"title"`
+	Version string `json:"version"`
+}
+
+type components struct {
+	Schemas         map[string]*node           `json:"schemas,omitempty"`
+	SecuritySchemes map[string]*securityScheme `json:"securitySchemes"`
+}
+
+type securityScheme struct {
+	Type        string `json:"type"`
+	Description string `json:"description"`
+	Name        string `json:"name"`
+	In          string `json:"in"`
+}
+
+// pathItem is the operations of one path; parameters that all of them have stand beside them.
+type pathItem struct {
+	Get        *operation   `json:"get,omitempty"`
+	Put        *operation   `json:"put,omitempty"`
+	Post       *operation   `json:"post,omitempty"`
+	Delete     *operation   `json:"delete,omitempty"`
+	Options    *operation   `json:"options,omitempty"`
+	Head       *operation   `json:"head,omitempty"`
+	Patch      *operation   `json:"patch,omitempty"`
+	Parameters []*parameter `json:"parameters,omitempty"`
+}
+
+// operations lists those that are there, with the places they are in.
+func (p *pathItem) operations() (out []*operation) {
+	for _, op := range []*operation{p.Get, p.Put, p.Post, p.Delete, p.Options, p.Head, p.Patch} {
+		if op != nil {
+			out = append(out, op)
+		}
+	}
+	return out
+}
+
+type operation struct {
+	Tags        []string             `json:"tags"`
+	Description string               `json:"description"`
+	OperationID string               `json:"operationId"`
+	Parameters  []*parameter         `json:"parameters,omitempty"`
+	RequestBody *requestBody         `json:"requestBody,omitempty"`
+	Responses   map[string]*response `json:"responses"`
+	Action      string               `json:"x-kubernetes-action,omitempty"`
+	Kind        *operationKind       `json:"x-kubernetes-group-version-kind,omitempty"`
+}
+
+type operationKind struct {
+	Group   string `json:"group"`
+	Version string `json:"version"`
+	Kind    string `json:"kind"`
+}
+
+type parameter struct {
+	Name        string `json:"name"`
+	In          string `json:"in"`
+	Description string `json:"description,omitempty"`
+	Required    bool   `json:"required,omitempty"`
+	Schema      *node  `json:"schema"`
+}
+
+type requestBody struct {
+	Content  map[string]*mediaType `json:"content"`
+	Required bool                  `json:"required,omitempty"`
+}
+
+type response struct {
+	Description string                `json:"description"`
+	Content     map[string]*mediaType `json:"content,omitempty"`
+}
+
+type mediaType struct {
+	Schema *node `json:"schema"`
+}
+
+// node is a schema.
+type node struct {
+	Ref         string           `json:"$ref,omitempty"`
+	Description string           `json:"description,omitempty"`
+	Type        string           `json:"type,omitempty"`
+	Format      string           `json:"format,omitempty"`
+	Default     json.RawMessage  `json:"default,omitempty"`
+	UniqueItems bool             `json:"uniqueItems,omitempty"`
+	Enum        []string         `json:"enum,omitempty"`
+	Items       *node            `json:"items,omitempty"`
+	AllOf       []*node          `json:"allOf,omitempty"`
+	OneOf       []*node          `json:"oneOf,omitempty"`
+	Properties  map[string]*node `json:"properties,omitempty"`
+	Additional  *node            `json:"additionalProperties,omitempty"`
+	Required    []string         `json:"required,omitempty"`
+
+	Kinds         []kind          `json:"x-kubernetes-group-version-kind,omitempty"`
+	ListMapKeys   []string        `json:"x-kubernetes-list-map-keys,omitempty"`
+	ListType      string          `json:"x-kubernetes-list-type,omitempty"`
+	MapType       string          `json:"x-kubernetes-map-type,omitempty"`
+	PatchMergeKey string          `json:"x-kubernetes-patch-merge-key,omitempty"`
+	PatchStrategy string          `json:"x-kubernetes-patch-strategy,omitempty"`
+	Unions        json.RawMessage `json:"x-kubernetes-unions,omitempty"`
+}
+
+type kind struct {
+	Group   string `json:"group"`
+	Kind    string `json:"kind"`
+	Version string `json:"version"`
+}
+
+const refPrefix = "#/components/schemas/"
+
+func refTo(component string) *node { return &node{Ref: refPrefix + component} }

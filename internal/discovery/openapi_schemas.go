@@ -1,0 +1,144 @@
+package discovery
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	pschema "github.com/pintle-io/pintle/internal/schema"
+)
+
+// schemaWriter writes the components of a document: those that are asked for and all that they lead to.
+type schemaWriter struct {
+	schemas *pschema.Builtin
+	types   map[string]reflect.Type // by component name: where descriptions come from
+	gv      schema.GroupVersion     // of the document
+	out     map[string]*node
+}
+
+// need adds a component.
+func (w *schemaWriter) need(name string) {
+	if w.out[name] != nil {
+		return
+	}
+	s := w.schemas.Component(name)
+	if s == nil {
+		w.out[name] = &node{Type: "object"}
+		return
+	}
+	t := w.types[name]
+	n := &node{}
+	w.out[name] = n
+	w.shape(n, s, t)
+	n.Description = typeDoc(t)[""]
+	if s.Atomic && s.Type != pschema.Any {
+		n.MapType = "atomic"
+	}
+	n.Unions = s.Unions
+	for _, k := range w.schemas.KindsOf(name) {
+		n.Kinds = append(n.Kinds, kind{k.Group, k.Kind, k.Version})
+	}
+	// Whatever can be sent to any group is a kind of each document's own group.
+	if i := strings.LastIndexByte(name, '.'); strings.HasPrefix(name, metaPackage) && len(n.Kinds) == 1 && n.Kinds[0].Group == "" && n.Kinds[0].Kind == name[i+1:] && isAnyGroups(name[i+1:]) {
+		if w.gv.Group != "" {
+			n.Kinds = append(n.Kinds, kind{w.gv.Group, name[i+1:], w.gv.Version})
+		}
+	}
+	slices.SortFunc(n.Kinds, func(a, b kind) int {
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Kind, b.Kind))
+	})
+}
+
+const metaPackage = "io.k8s.apimachinery.pkg.apis.meta.v1."
+
+func isAnyGroups(kind string) bool { return kind == "DeleteOptions" || kind == "WatchEvent" }
+
+// value writes a property, an element or a map's value. A reference with nothing beside it stands alone; undocumented
+// says that there is a description beside it, which is not known here.
+func (w *schemaWriter) value(s *pschema.Schema, description string, undocumented bool) *node {
+	n := &node{Description: description, Default: s.Default}
+	if s.Ref != "" {
+		w.need(s.Ref)
+		atomic := w.schemas.Component(s.Ref).Atomic
+		switch {
+		case s.Declared && !s.Atomic:
+			n.MapType = "granular"
+		case s.Atomic && !atomic:
+			n.MapType = "atomic"
+		}
+		n.PatchStrategy, n.PatchMergeKey = strategy(s.PatchStrategy), s.PatchMergeKey
+		if reflect.DeepEqual(n, &node{}) && !undocumented {
+			return refTo(s.Ref)
+		}
+		n.AllOf = []*node{refTo(s.Ref)}
+		return n
+	}
+	w.shape(n, s, nil)
+	switch {
+	case s.ListType == pschema.ListSet:
+		n.ListType = "set"
+	case s.ListType == pschema.ListMap:
+		n.ListType, n.ListMapKeys = "map", s.Keys
+	case s.Atomic:
+		n.MapType = "atomic"
+	case s.Declared && s.Type == pschema.Map:
+		n.MapType = "granular"
+	case s.Declared: // of a list, or of bytes
+		n.ListType = "atomic"
+	}
+	n.PatchStrategy, n.PatchMergeKey = strategy(s.PatchStrategy), s.PatchMergeKey
+	return n
+}
+
+// shape writes type and format, and what is below; t is the Go type of a component.
+func (w *schemaWriter) shape(n *node, s *pschema.Schema, t reflect.Type) {
+	n.Format, n.Enum, n.Required = s.Format, s.Enum, s.Required
+	switch s.Type {
+	case pschema.Any:
+		n.Type, n.Format = s.Format, ""
+	case pschema.Object:
+		n.Type = "object"
+		n.Properties = make(map[string]*node, len(s.Properties))
+		docs := fieldDocs(t)
+		for _, p := range s.Properties {
+			n.Properties[p.Name] = w.value(p.Schema, docs[p.Name], typeDoc(t) == nil)
+		}
+	case pschema.Map:
+		n.Type = "object"
+		n.Additional = w.value(s.Items, "", false)
+	case pschema.List:
+		n.Type = "array"
+		n.Items = w.value(s.Items, "", false)
+	case pschema.String:
+		n.Type = "string"
+		if s.Format == "quantity" {
+			n.Type, n.Format = "", ""
+			n.OneOf = []*node{{Type: "string"}, {Type: "number"}}
+		}
+	case pschema.Integer:
+		n.Type = "integer"
+	case pschema.Number:
+		n.Type = "number"
+	case pschema.Boolean:
+		n.Type = "boolean"
+	case pschema.IntOrString:
+		n.Format = "int-or-string"
+		n.OneOf = []*node{{Type: "integer"}, {Type: "string"}}
+	}
+}
+
+func strategy(s pschema.PatchStrategy) string {
+	var out []string
+	for _, v := range []struct {
+		bit  pschema.PatchStrategy
+		name string
+	}{{pschema.PatchMerge, "merge"}, {pschema.PatchRetainKeys, "retainKeys"}, {pschema.PatchReplace, "replace"}} {
+		if s&v.bit != 0 {
+			out = append(out, v.name)
+		}
+	}
+	return strings.Join(out, ",")
+}

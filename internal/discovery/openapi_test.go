@@ -1,0 +1,140 @@
+package discovery
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	pschema "github.com/pintle-io/pintle/internal/schema"
+)
+
+var updateDifferences = flag.Bool("update-differences", false, "write testdata/openapi-differences.txt anew")
+
+// recordedOpenAPI is the reference's documents, by path.
+func recordedOpenAPI(t testing.TB) map[string][]byte {
+	f, err := os.Open("../../reference/testdata/openapi/openapi-v3.txtar.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string][]byte{}
+	for _, f := range txtar.Parse(text).Files {
+		out[strings.TrimPrefix(strings.TrimPrefix(f.Name, "openapi/v3"), "/")] = f.Data
+	}
+	return out
+}
+
+// TestOpenAPIRecorded compares every document with the recorded one. What differs has to be in
+// testdata/openapi-differences.txt, which gives the reasons, and all of that has to differ.
+func TestOpenAPIRecorded(t *testing.T) {
+	s, schemas := builtinSnapshot(t), pschema.NewBuiltin()
+	recorded := recordedOpenAPI(t)
+	found := map[string]bool{}
+	for path, data := range recorded {
+		if path == "" {
+			continue
+		}
+		var want, got any
+		if err := json.Unmarshal(data, &want); err != nil {
+			t.Fatal(err)
+		}
+		b, err := Document(s, schemas, "1.36", path)
+		if err != nil || b == nil {
+			t.Errorf("%s: %s, %v", path, b, err)
+			continue
+		}
+		if err := json.Unmarshal(b, &got); err != nil {
+			t.Fatal(err)
+		}
+		differences(path, nil, want, got, found)
+	}
+
+	const file = "testdata/openapi-differences.txt"
+	if *updateDifferences {
+		head, _, _ := bytes.Cut(must(os.ReadFile(file)), []byte("\n\n"))
+		text := string(head) + "\n\n" + strings.Join(slices.Sorted(maps.Keys(found)), "\n") + "\n"
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expected := map[string]bool{}
+	lines := bufio.NewScanner(bytes.NewReader(must(os.ReadFile(file))))
+	for lines.Scan() {
+		if l := lines.Text(); l != "" && l[0] != '#' {
+			expected[l] = true
+		}
+	}
+	for _, d := range slices.Sorted(maps.Keys(found)) {
+		if !expected[d] {
+			t.Errorf("differs: %s", d)
+		}
+	}
+	for _, d := range slices.Sorted(maps.Keys(expected)) {
+		if !found[d] {
+			t.Errorf("differs no more, take it out of %s: %s", file, d)
+		}
+	}
+}
+
+func must(b []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// differences adds a line for each place where two documents differ. A component is named without its document.
+func differences(doc string, at []string, want, got any, found map[string]bool) {
+	if reflect.DeepEqual(want, got) {
+		return
+	}
+	w, ok1 := want.(map[string]any)
+	g, ok2 := got.(map[string]any)
+	if ok1 && ok2 {
+		for k := range w {
+			differences(doc, append(at[:len(at):len(at)], k), w[k], g[k], found)
+		}
+		for k := range g {
+			if _, ok := w[k]; !ok {
+				differences(doc, append(at[:len(at):len(at)], k), nil, g[k], found)
+			}
+		}
+		return
+	}
+	where := doc + " " + strings.Join(at, " ")
+	if len(at) > 2 && at[0] == "components" {
+		where = strings.Join(at[2:], " ")
+	}
+	how := "differs"
+	ws, ok1 := want.(string)
+	gs, ok2 := got.(string)
+	switch {
+	case got == nil:
+		how = "missing"
+	case want == nil:
+		how = "too much"
+	case ok1 && ok2 && strings.HasPrefix(ws, gs) && strings.HasPrefix(strings.TrimLeft(ws[len(gs):], "\n"), "Possible enum values:"):
+		how = "without the list of values"
+	}
+	found[fmt.Sprintf("%s: %s", where, how)] = true
+}
