@@ -1,0 +1,229 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer/cbor/direct"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	kjson "sigs.k8s.io/json"
+	"sigs.k8s.io/yaml"
+
+	"github.com/pintle-io/pintle/internal/object"
+	"github.com/pintle-io/pintle/internal/patch"
+	"github.com/pintle-io/pintle/internal/request"
+	"github.com/pintle-io/pintle/internal/resource"
+)
+
+// Patch changes the object as p says. An apply creates what is not there. Errors: 404; 400 for a patch that can't be
+// read, 422 for one that can't be done or leads to something invalid; 409 for an apply that wants what others
+// have, or when the patch names a resourceVersion that is not the object's.
+func (e *Engine) Patch(ctx context.Context, req *request.Request, t Target, p Patch, o metav1.PatchOptions) (Result, error) {
+	apply := p.Type == types.ApplyYAMLPatchType || p.Type == types.ApplyCBORPatchType
+	dryRun := len(o.DryRun) > 0
+	if t.Sub != nil && t.Sub.Do != nil {
+		return e.patchSub(ctx, req, t, p, o)
+	}
+	m := &mutation{t: t, req: req, dryRun: dryRun, mayCreate: apply && t.Sub == nil}
+	m.change = func(ctx context.Context, old object.Object) (obj object.Object, err error) {
+		if apply {
+			obj, err = e.apply(t, req, old, p, o)
+		} else if obj, err = e.patched(t.Version.Codec, t, req, old, p, o.FieldValidation); err == nil {
+			setDefaults(t, obj)
+			e.track(t, old, obj, req, o.FieldManager)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if old == nil && obj.GetUID() != "" {
+			return nil, apierrors.NewConflict(t.GR(), t.Name, fmt.Errorf("uid mismatch: the provided object specified uid %s, and no existing object was found", obj.GetUID()))
+		}
+		if err := matchNamespace(t, obj); err != nil {
+			return nil, err
+		}
+		return obj, matchName(t, obj)
+	}
+	return e.write(ctx, m)
+}
+
+// matchName puts the URL's name into an object without one, or refuses another.
+func matchName(t Target, obj object.Object) error {
+	switch obj.GetName() {
+	case t.Name:
+		return nil
+	case "":
+		obj.SetName(t.Name)
+		return nil
+	}
+	return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", obj.GetName(), t.Name))
+}
+
+// patched is old with a JSON, merge or strategic merge patch applied. The codec says what kind old is: the
+// target's, or that of a subresource.
+func (e *Engine) patched(codec *object.Codec, t Target, req *request.Request, old object.Object, p Patch, validation string) (object.Object, error) {
+	if p.Type == types.StrategicMergePatchType {
+		return e.strategic(codec, t, req, old, p.Data, validation)
+	}
+	doc, err := codec.Append(nil, object.JSON, old)
+	if err != nil {
+		return nil, err
+	}
+	strict := checks(validation)
+	var found []string
+	var out []byte
+	switch p.Type {
+	case types.JSONPatchType:
+		if strict {
+			if found, err = patch.StrictJSON(p.Data); err != nil {
+				return nil, err
+			}
+		}
+		out, err = patch.JSON(doc, p.Data)
+	case types.MergePatchType:
+		if strict {
+			if found, err = duplicates(p.Data); err != nil {
+				return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
+			}
+		}
+		out, err = patch.Merge(doc, p.Data)
+	default:
+		err = fmt.Errorf("unknown Content-Type header for patch: %v", p.Type)
+	}
+	if err != nil {
+		return nil, err
+	}
+	obj, more, err := codec.Decode(object.JSON, out, strict)
+	if err != nil {
+		return nil, invalidPatch(string(out), err.Error())
+	}
+	return obj, report(req, string(out), append(found, more...), validation)
+}
+
+func (e *Engine) strategic(codec *object.Codec, t Target, req *request.Request, old object.Object, data []byte, validation string) (object.Object, error) {
+	config := map[string]any{}
+	strict := checks(validation)
+	var found []string
+	if errs, err := kjson.UnmarshalStrict(data, &config); err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	} else if strict {
+		found = texts(errs)
+	}
+	shown := fmt.Sprintf("%+v", config)
+	out, err := patch.Strategic(e.Tracker.Tree(old), config, t.Version.Schema())
+	if err != nil {
+		return nil, err
+	}
+	obj := codec.NewObject()
+	err = runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(out, obj, strict)
+	if err != nil {
+		bad, ok := runtime.AsStrictDecodingError(err)
+		if !ok {
+			return nil, invalidPatch(shown, err.Error())
+		}
+		found = append(found, texts(bad.Errors())...)
+	}
+	return obj, report(req, shown, found, validation)
+}
+
+// apply is old with an applied configuration merged into it.
+func (e *Engine) apply(t Target, req *request.Request, old object.Object, p Patch, o metav1.PatchOptions) (object.Object, error) {
+	config := map[string]any{}
+	if err := decodeApply(p, &config); err != nil {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding YAML: %v", err))
+	}
+	if old == nil {
+		old = t.Version.Codec.NewObject()
+		old.GetObjectKind().SetGroupVersionKind(t.Kind())
+	}
+	obj, err := e.Tracker.Apply(t.Version.Schema(), old, config, manager(t, req, o.FieldManager), o.Force != nil && *o.Force, resetOf(t), e.converter(t))
+	if err != nil {
+		return nil, err
+	}
+	setDefaults(t, obj)
+	if p.Type == types.ApplyYAMLPatchType && checks(o.FieldValidation) {
+		if err := yaml.UnmarshalStrict(p.Data, &map[string]any{}); err != nil {
+			if o.FieldValidation == metav1.FieldValidationStrict {
+				return nil, apierrors.NewBadRequest(fmt.Sprintf("error strict decoding YAML: %v", err))
+			}
+			req.Warn(err.Error())
+		}
+	}
+	return obj, nil
+}
+
+func decodeApply(p Patch, into *map[string]any) error {
+	if p.Type == types.ApplyCBORPatchType {
+		return direct.Unmarshal(p.Data, into)
+	}
+	data, err := yaml.YAMLToJSON(p.Data)
+	if err != nil {
+		return err
+	}
+	return kjson.UnmarshalCaseSensitivePreserveInts(data, into)
+}
+
+// patchSub patches what a subresource shows, and writes that.
+func (e *Engine) patchSub(ctx context.Context, req *request.Request, t Target, p Patch, o metav1.PatchOptions) (Result, error) {
+	codec := &object.Codec{Kind: t.Sub.Kind, New: t.Sub.Body}
+	return e.writeSub(ctx, req, t, resource.OpUpdate, o.FieldManager, len(o.DryRun) > 0, func(ctx context.Context, shown object.Object) (object.Object, error) {
+		if p.Type == types.ApplyYAMLPatchType || p.Type == types.ApplyCBORPatchType {
+			config := map[string]any{}
+			if err := decodeApply(p, &config); err != nil {
+				return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding YAML: %v", err))
+			}
+			data, err := yaml.Marshal(config)
+			if err != nil {
+				return nil, err
+			}
+			if data, err = yaml.YAMLToJSON(data); err != nil {
+				return nil, err
+			}
+			p = Patch{Type: types.MergePatchType, Data: data}
+		}
+		if p.Type == types.StrategicMergePatchType {
+			p.Type = types.MergePatchType // the kinds of subresources have no lists to merge
+		}
+		return e.patched(codec, t, req, shown, p, o.FieldValidation)
+	})
+}
+
+func checks(validation string) bool {
+	return validation == metav1.FieldValidationStrict || validation == metav1.FieldValidationWarn
+}
+
+// report warns of what strict decoding found, or refuses it.
+func report(req *request.Request, shown string, found []string, validation string) error {
+	if len(found) == 0 {
+		return nil
+	}
+	if validation == metav1.FieldValidationWarn {
+		for _, f := range found {
+			req.Warn(f)
+		}
+		return nil
+	}
+	return invalidPatch(shown, "strict decoding error: "+strings.Join(found, ", "))
+}
+
+func invalidPatch(shown, text string) error {
+	return apierrors.NewInvalid(schema.GroupKind{}, "", field.ErrorList{field.Invalid(field.NewPath("patch"), shown, text)})
+}
+
+func duplicates(data []byte) ([]string, error) {
+	errs, err := kjson.UnmarshalStrict(data, &map[string]any{})
+	return texts(errs), err
+}
+
+func texts(errs []error) []string {
+	var out []string
+	for _, e := range errs {
+		out = append(out, e.Error())
+	}
+	return out
+}
