@@ -1,9 +1,13 @@
 package request
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/api/validate/content"
+	"k8s.io/apimachinery/pkg/fields"
 )
 
 // Info is the meaning of a method and a URL path, as the reference's RequestInfo has it
@@ -21,112 +25,152 @@ type Info struct {
 	Resource    string
 	Subresource string
 	Namespace   string
-	Name        string
-	// Parts are the path's segments from the resource on.
-	Parts []string
+	// Name is the object's. A list or watch whose field selector asks for one name has it too: that is how it is
+	// authorized.
+	Name string
+	// Selectors as they came, of lists, watches and deletecollections.
+	FieldSelector, LabelSelector string
+	// Special is the "watch" or "proxy" before the resource in the old form of a path (/api/v1/watch/pods).
+	Special string
+	// Depth is how many segments there are from the resource on; Rest holds the ones after the subresource.
+	Depth int
+	Rest  string
 }
 
-// namespaceSubresources are the names that /api/v1/namespaces/NAME/<name> means as a subresource of the
-// namespace; anything else in that place is a namespaced resource.
+// namespaceSubresource says whether /api/v1/namespaces/NAME/s is a subresource of the namespace; anything else in
+// that place is a namespaced resource.
 func namespaceSubresource(s string) bool { return s == "status" || s == "finalize" }
 
-// Parse reads a request's method and URL.
-func Parse(method string, u *url.URL) Info {
-	in := Info{Path: u.Path, Verb: strings.ToLower(method)}
-	segs := splitPath(u.Path)
-	if len(segs) < 3 {
-		return in
+// Parse reads a request's method and URL. The error is for old forms of a path that break off.
+func Parse(method string, u *url.URL) (Info, error) {
+	in := Info{Path: u.Path, Verb: lower(method)}
+	path := strings.Trim(u.Path, "/")
+	if strings.Count(path, "/") < 2 {
+		return in, nil
 	}
-	switch segs[0] {
+	prefix, rest, _ := cut(path)
+	switch prefix {
 	case "api":
-		in.Prefix, in.Version = "api", segs[1]
-		segs = segs[2:]
+		in.Prefix = prefix
 	case "apis":
-		if len(segs) < 4 {
-			return in
+		in.Prefix = prefix
+		if strings.Count(rest, "/") < 2 {
+			return in, nil
 		}
-		in.Prefix, in.Group, in.Version = "apis", segs[1], segs[2]
-		segs = segs[3:]
+		in.Group, rest, _ = cut(rest)
 	default:
-		return in
+		return in, nil
 	}
 	in.IsResource = true
-	switch method {
-	case http.MethodPost:
-		in.Verb = "create"
-	case http.MethodGet, http.MethodHead:
-		in.Verb = "get"
-	case http.MethodPut:
-		in.Verb = "update"
-	case http.MethodPatch:
-		in.Verb = "patch"
-	case http.MethodDelete:
-		in.Verb = "delete"
-	default:
-		in.Verb = ""
-	}
-	// The old form /api/v1/watch/..., which means the same as ?watch=true.
-	if segs[0] == "watch" || segs[0] == "proxy" {
-		if len(segs) < 2 {
-			in.IsResource = false
-			in.Verb = strings.ToLower(method)
-			return in
+	in.Version, rest, _ = cut(rest)
+
+	if first, after, more := cut(rest); first == "watch" || first == "proxy" {
+		if !more {
+			return in, fmt.Errorf("unable to determine kind and namespace from url, %v", u)
 		}
-		in.Verb = segs[0]
-		segs = segs[1:]
+		in.Verb, in.Special, rest = first, first, after
+	} else {
+		in.Verb = verb(method)
 	}
-	if segs[0] == "namespaces" {
-		if len(segs) > 1 {
-			in.Namespace = segs[1]
-			if len(segs) > 2 && !namespaceSubresource(segs[2]) {
-				segs = segs[2:]
+
+	first, after, more := cut(rest)
+	if first == "namespaces" && more {
+		var below string
+		in.Namespace, below, more = cut(after)
+		if more {
+			if sub, _, _ := cut(below); !namespaceSubresource(sub) {
+				rest = below
 			}
 		}
 	}
-	in.Parts = segs
-	in.Resource = segs[0]
-	if len(segs) > 1 {
-		in.Name = segs[1]
+
+	// What follows: resource/name/subresource/rest.
+	in.Resource, rest, more = cut(rest)
+	in.Depth = 1
+	if more {
+		in.Depth++
+		in.Name, rest, more = cut(rest)
 	}
-	if len(segs) > 2 {
-		in.Subresource = segs[2]
-	}
-	if in.Name == "" && in.Verb == "get" {
-		in.Verb = "list"
-		if watchAsked(u.RawQuery) {
-			in.Verb = "watch"
+	if more {
+		in.Depth += 1 + strings.Count(rest, "/")
+		in.Subresource, in.Rest, _ = cut(rest)
+		if in.Special == "proxy" {
+			in.Subresource, in.Rest = "", rest
 		}
 	}
-	// A name in a field selector makes a list or watch of one object, for authorization.
+
+	if in.Name == "" && in.Verb == "get" {
+		in.Verb = "list"
+		if u.RawQuery != "" {
+			in.query(u.Query())
+		}
+	}
 	if in.Name == "" && in.Verb == "delete" {
 		in.Verb = "deletecollection"
 	}
-	return in
+	if in.Special == "" && u.RawQuery != "" && (in.Verb == "list" || in.Verb == "watch" || in.Verb == "deletecollection") {
+		q := u.Query()
+		in.FieldSelector, in.LabelSelector = q.Get("fieldSelector"), q.Get("labelSelector")
+	}
+	return in, nil
 }
 
-func watchAsked(raw string) bool {
-	if !strings.Contains(raw, "watch") {
-		return false
+// query tells a watch from a list, and finds the one name that a field selector asks for.
+func (in *Info) query(q url.Values) {
+	if v, ok := q["watch"]; ok && v[0] != "0" && !strings.EqualFold(v[0], "false") {
+		in.Verb = "watch"
 	}
-	q, err := url.ParseQuery(raw)
-	if err != nil {
-		return false
+	if s := q.Get("fieldSelector"); s != "" {
+		if sel, err := fields.ParseSelector(s); err == nil {
+			if name, ok := sel.RequiresExactMatch("metadata.name"); ok && len(content.IsPathSegmentName(name)) == 0 {
+				in.Name = name
+			}
+		}
 	}
-	v, ok := q["watch"]
-	if !ok || len(v) == 0 {
-		return false
-	}
-	switch strings.ToLower(v[0]) {
-	case "false", "0":
-		return false
-	}
-	return true
 }
 
-func splitPath(p string) []string {
-	p = strings.Trim(p, "/")
-	if p == "" {
-		return nil
+func verb(method string) string {
+	switch method {
+	case http.MethodPost:
+		return "create"
+	case http.MethodGet, http.MethodHead:
+		return "get"
+	case http.MethodPut:
+		return "update"
+	case http.MethodPatch:
+		return "patch"
+	case http.MethodDelete:
+		return "delete"
 	}
-	return strings.Split(p, "/")
+	return ""
+}
+
+// lower is strings.ToLower without allocating for the usual methods.
+func lower(method string) string {
+	switch method {
+	case http.MethodGet:
+		return "get"
+	case http.MethodPost:
+		return "post"
+	}
+	return strings.ToLower(method)
+}
+
+func cut(s string) (before, after string, found bool) { return strings.Cut(s, "/") }
+
+// LongRunning says whether the request may outlive the request timeout, and is no business of the limits on
+// requests in flight: watches, proxies and streams.
+func (in *Info) LongRunning() bool {
+	switch in.Verb {
+	case "watch", "proxy":
+		return true
+	}
+	if in.IsResource {
+		switch in.Subresource {
+		case "attach", "exec", "proxy", "log", "portforward":
+			return true
+		}
+		return false
+	}
+	return strings.HasPrefix(in.Path, "/debug/pprof/")
 }
