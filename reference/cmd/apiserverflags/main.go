@@ -6,7 +6,6 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"sort"
@@ -21,9 +20,11 @@ import (
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
 )
 
-func main() {
-	out := bufio.NewWriter(os.Stdout)
-	defer out.Flush()
+func main() { os.Stdout.WriteString(table()) }
+
+// table is the list as text.
+func table() string {
+	var out strings.Builder
 	sets := options.NewServerRunOptions().Flags()
 	verflag.AddFlags(sets.FlagSet("global"))
 	globalflag.AddGlobalFlags(sets.FlagSet("global"), "kube-apiserver", logs.SkipLoggingConfigurationFlags())
@@ -45,7 +46,8 @@ func main() {
 		})
 		sort.Strings(lines)
 		for _, l := range lines {
-			fmt.Fprintln(out, l)
+			fmt.Fprintln(&out, l)
 		}
 	}
+	return out.String()
 }
