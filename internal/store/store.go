@@ -117,9 +117,12 @@ type Record struct {
 }
 
 // Guard is a condition of a Commit: the key's record must be at Revision; 0 means that the key must not exist.
+// Value, if the caller has it, is the very value of the record at that revision: it is no condition, but spares
+// the embedded store a read for the event's Prev. A nil Value is always right.
 type Guard struct {
 	Key      Key
 	Revision int64
+	Value    []byte
 }
 
 // Op is one change of a Commit: it writes Value, or deletes the key when Value is nil. TTL, when positive,

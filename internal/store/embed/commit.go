@@ -3,6 +3,7 @@ package embed
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"math"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -51,15 +52,16 @@ func (s *Store) write(guards []store.Guard, ops []store.Op) (revisions []int64, 
 	if err := s.fault(); err != nil {
 		return nil, 0, nil, err
 	}
-	it, err := s.db.NewIter(nil)
-	if err != nil {
-		return nil, 0, nil, err
-	}
-	defer it.Close()
+	look := lookup{s: s}
+	defer look.close()
 	found := make([]version, len(guards))
 	holds := true
 	for i, g := range guards {
-		if found[i], err = newest(it, s.keyBuf, g.Key, math.MaxInt64); err != nil {
+		if g.Revision != 0 && s.heads.get(g.Key) == g.Revision {
+			found[i] = version{g.Revision, g.Value}
+			continue
+		}
+		if found[i], err = look.newest(g.Key); err != nil {
 			return nil, 0, nil, err
 		}
 		holds = holds && found[i].record(g.Key).Revision == g.Revision
@@ -67,25 +69,18 @@ func (s *Store) write(guards []store.Guard, ops []store.Op) (revisions []int64, 
 	if !holds {
 		e := &store.GuardError{Current: make([]store.Record, len(guards))}
 		for i, g := range guards {
+			if found[i], err = look.newest(g.Key); err != nil {
+				return nil, 0, nil, err
+			}
 			e.Current[i] = found[i].record(g.Key)
 		}
 		return nil, s.assigned, nil, e
 	}
 	prevs := make([]store.Record, len(ops))
 	for i := range ops {
-		v, known := version{}, false
-		for j := range guards {
-			if guards[j].Key == ops[i].Key {
-				v, known = found[j], true
-				break
-			}
+		if prevs[i], err = look.prev(ops[i].Key, guards, found); err != nil {
+			return nil, 0, nil, err
 		}
-		if !known {
-			if v, err = newest(it, s.keyBuf, ops[i].Key, math.MaxInt64); err != nil {
-				return nil, 0, nil, err
-			}
-		}
-		prevs[i] = v.record(ops[i].Key)
 	}
 	revisions = make([]int64, len(ops))
 	batch, events, err := s.apply(ops, prevs, revisions)
@@ -100,6 +95,73 @@ func (s *Store) write(guards []store.Guard, ops []store.Op) (revisions []int64, 
 		return nil, 0, nil, err
 	}
 	return revisions, s.assigned, batch, nil
+}
+
+// lookup reads newest versions under mu, with one iterator that is made at the first read.
+type lookup struct {
+	s  *Store
+	it *pebble.Iterator
+}
+
+func (l *lookup) newest(key store.Key) (version, error) {
+	if l.it == nil {
+		it, err := l.s.db.NewIter(pointReads)
+		if err != nil {
+			return version{}, err
+		}
+		l.it = it
+	}
+	v, err := newest(l.it, l.s.keyBuf, key, math.MaxInt64)
+	if err == nil && v.value != nil {
+		l.s.heads.set(key, v.revision, true)
+	}
+	return v, err
+}
+
+// prev is the record that an op on key replaces; guards that hold say most of it.
+func (l *lookup) prev(key store.Key, guards []store.Guard, found []version) (store.Record, error) {
+	for i := range guards {
+		if guards[i].Key == key && (found[i].value != nil || guards[i].Revision == 0) {
+			return found[i].record(key), nil
+		}
+	}
+	v, err := l.newest(key)
+	return v.record(key), err
+}
+
+func (l *lookup) close() {
+	if l.it != nil {
+		_ = l.it.Close()
+	}
+}
+
+// heads remembers the newest revision of keys that were written or read under mu. It holds hashes of keys, not
+// keys: a revision belongs to one key only, so one that is found here is the newest of its key, whatever else
+// has the same hash; what is not found is read from disk.
+type heads struct {
+	seed maphash.Seed
+	m    map[uint64]int64
+}
+
+// maxHeads bounds the table to some 30 MB; then it begins anew.
+const maxHeads = 1 << 20
+
+func newHeads() heads { return heads{maphash.MakeSeed(), map[uint64]int64{}} }
+
+// get returns 0 for what it does not know.
+func (h *heads) get(key store.Key) int64 { return h.m[maphash.Comparable(h.seed, key)] }
+
+func (h *heads) set(key store.Key, revision int64, exists bool) {
+	n := maphash.Comparable(h.seed, key)
+	switch {
+	case !exists:
+		delete(h.m, n)
+	default:
+		if len(h.m) >= maxHeads {
+			clear(h.m)
+		}
+		h.m[n] = revision
+	}
 }
 
 // apply fills a batch with the ops and assigns their revisions, with mu held. Nothing is changed before submit.
@@ -145,6 +207,7 @@ func (s *Store) apply(ops []store.Op, prevs []store.Record, revisions []int64) (
 			}
 			s.alarm.Set(at)
 		}
+		s.heads.set(op.Key, revision, op.Value != nil)
 		e := store.Event{Key: op.Key, Revision: revision, Value: op.Value}
 		if prevs[i].Revision != 0 {
 			e.Prev = prevs[i]

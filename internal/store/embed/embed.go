@@ -82,6 +82,7 @@ type Store struct {
 
 	mu       sync.Mutex // orders commits: guards, revisions, Pebble's log
 	assigned int64      // the newest revision, pending ones included
+	heads    heads      // newest revisions of some keys
 	keyBuf   []byte     // for seeks under mu
 
 	pendingMu sync.Mutex
@@ -105,7 +106,7 @@ func Open(c Config) (*Store, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	s := &Store{dir: c.Dir, clock: c.Clock, readOnly: c.ReadOnly}
+	s := &Store{dir: c.Dir, clock: c.Clock, readOnly: c.ReadOnly, heads: newHeads()}
 	s.fence = newFence(c.FS, s.fail)
 	if err := s.open(c); err != nil {
 		if s.lock != nil {

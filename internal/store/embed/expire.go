@@ -51,7 +51,7 @@ func (s *Store) expireSome(now int64) (batch *pebble.Batch, last int64, more boo
 		return nil, 0, false, err
 	}
 	defer it.Close()
-	records, err := s.db.NewIter(nil)
+	records, err := s.db.NewIter(pointReads)
 	if err != nil {
 		return nil, 0, false, err
 	}

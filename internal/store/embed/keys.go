@@ -50,6 +50,28 @@ func appendRevision(b []byte, revision int64) []byte {
 	return binary.BigEndian.AppendUint64(b, ^uint64(revision))
 }
 
+// comparer orders keys bytewise, and tells Pebble what all versions of a record have in common: the path. No path
+// is the beginning of another, so this agrees with the order. Tables keep a filter of the paths in them.
+var comparer = &pebble.Comparer{
+	Name:                 "pintle.1",
+	Compare:              bytes.Compare,
+	Equal:                bytes.Equal,
+	ComparePointSuffixes: bytes.Compare,
+	CompareRangeSuffixes: bytes.Compare,
+	AbbreviatedKey:       pebble.DefaultComparer.AbbreviatedKey,
+	FormatKey:            pebble.DefaultComparer.FormatKey,
+	ImmediateSuccessor:   pebble.DefaultComparer.ImmediateSuccessor,
+	// Separators between blocks are whole keys: a shortened one would have another path.
+	Separator: func(dst, a, _ []byte) []byte { return append(dst, a...) },
+	Successor: func(dst, a []byte) []byte { return append(dst, a...) },
+	Split: func(key []byte) int {
+		if n := len(key) - 8; n >= 5 && key[0] == kindRecord && key[n-1] == 0 {
+			return n
+		}
+		return len(key)
+	},
+}
+
 func pathLen(k store.Key) int { return 4 + len(k.Prefix) + len(k.Namespace) + len(k.Name) }
 
 // splitVersionKey takes a version's key apart: the path that all versions of the record share, and the revision.

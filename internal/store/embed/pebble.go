@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
 
@@ -25,10 +26,11 @@ const pebbleFormat = pebble.FormatNewest
 // block cache, few open files, one compaction at a time and none that merely speeds up reads. The returned
 // function gives up what the open database holds itself.
 func (s *Store) options(c Config, lock *pebble.Lock) (*pebble.Options, func()) {
-	cache := pebble.NewCache(4 << 20)
+	cache := pebble.NewCache(8 << 20)
 	files := pebble.NewFileCache(1, 256)
 	o := &pebble.Options{
 		FS:                          s.fence,
+		Comparer:                    comparer,
 		Lock:                        lock,
 		ReadOnly:                    c.ReadOnly,
 		Cache:                       cache,
@@ -40,6 +42,15 @@ func (s *Store) options(c Config, lock *pebble.Lock) (*pebble.Options, func()) {
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 1 },
 		Logger:                      &bridge{s: s, log: c.Logger},
 		DisableTableStats:           true,
+		L0CompactionThreshold:       8,
+		L0StopWritesThreshold:       32,
+	}
+	for i := range o.Levels {
+		o.Levels[i] = pebble.LevelOptions{
+			BlockSize:      4 << 10,
+			IndexBlockSize: 256 << 10,
+			FilterPolicy:   bloom.FilterPolicy(10),
+		}
 	}
 	o.Experimental.ReadSamplingMultiplier = -1
 	o.EventListener = &pebble.EventListener{

@@ -20,7 +20,7 @@ func (s *Store) Get(ctx context.Context, key store.Key) (store.Record, error) {
 		return store.Record{}, store.ErrNotFound
 	}
 	visible := s.visible.Load()
-	it, err := s.db.NewIter(nil)
+	it, err := s.db.NewIter(pointReads)
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -50,16 +50,15 @@ func (v version) record(key store.Key) store.Record {
 	return store.Record{Key: key, Revision: v.revision, Value: v.value}
 }
 
+// pointReads are the options of iterators that look for single keys: the filters tell which tables lack them.
+var pointReads = &pebble.IterOptions{UseL6Filters: true}
+
 // newest returns the newest version of key up to a revision. buf is scratch.
 func newest(it *pebble.Iterator, buf []byte, key store.Key, upTo int64) (version, error) {
 	buf = appendPath(buf[:0], key)
-	n := len(buf)
 	buf = appendRevision(buf, upTo)
-	if !it.SeekGE(buf) {
+	if !it.SeekPrefixGE(buf) {
 		return version{}, it.Error()
-	}
-	if found := it.Key(); len(found) != n+8 || !bytes.Equal(found[:n], buf[:n]) {
-		return version{}, nil
 	}
 	_, revision, err := splitVersionKey(it.Key())
 	if err != nil {
