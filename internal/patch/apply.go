@@ -215,7 +215,7 @@ func (a *applier) finish(entries []entry, self *entry, live, tree map[string]any
 	out, err := fromTree(a.live, tree)
 	if err != nil {
 		u := unstructured.Unstructured{Object: a.config}
-		return nil, nil, fmt.Errorf("failed to convert new object (%s) to proper version: %w", describe(&u), err)
+		return nil, nil, fmt.Errorf("failed to convert new object (%s) to proper version: unable to convert unstructured object to %v: %w", describe(&u), u.GroupVersionKind(), err)
 	}
 	return out, entries, nil
 }

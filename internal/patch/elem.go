@@ -2,6 +2,8 @@ package patch
 
 import (
 	"cmp"
+	"encoding/json"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -81,7 +83,7 @@ func (a scalar) text() string {
 	case scalarInt:
 		return strconv.FormatInt(a.i, 10)
 	case scalarFloat:
-		return strconv.FormatFloat(a.f, 'g', -1, 64)
+		return fmt.Sprint(a.f)
 	case scalarString:
 		return strconv.Quote(a.s)
 	case scalarBool:
@@ -89,7 +91,28 @@ func (a scalar) text() string {
 	case scalarNull:
 		return "null"
 	}
-	return a.s
+	var v any
+	_ = json.Unmarshal([]byte(a.s), &v)
+	return treeText(v)
+}
+
+func treeText(v any) string {
+	var b strings.Builder
+	switch v := v.(type) {
+	case []any:
+		parts := make([]string, len(v))
+		for i := range v {
+			parts[i] = treeText(v[i])
+		}
+		return "[" + strings.Join(parts, ",") + "]"
+	case map[string]any:
+		for _, k := range sortedKeys(v) {
+			b.WriteString(k + "=" + treeText(v[k]))
+		}
+		return b.String()
+	}
+	sc, _ := scalarOf(v)
+	return sc.text()
 }
 
 func (a elem) compare(b elem) int {

@@ -96,9 +96,14 @@ func equalTrees(a, b any) bool {
 // A nil schema, as one of type Any, lets the value decide: maps are granular, lists and scalars are leaves. An
 // Any that is Atomic is a leaf whatever it is. (RawExtension is; JSON, FieldsV1 and what a custom resource
 // preserves are not.)
+
+// anyAtomic is the schema of the elements of lists that have none.
 var anyAtomic = &schema.Schema{Type: schema.Any, Atomic: true}
 
-func isAny(s *schema.Schema) bool { return s == nil || s.Type == schema.Any }
+// OpenAPI can't say "integer or string", so IntOrString is as good as Any.
+func isAny(s *schema.Schema) bool {
+	return s == nil || s.Type == schema.Any || s.Type == schema.IntOrString
+}
 
 func isMapType(s *schema.Schema) bool { return s.Type == schema.Object || s.Type == schema.Map }
 
