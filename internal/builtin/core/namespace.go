@@ -1,0 +1,70 @@
+package core
+
+import (
+	"context"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/validation"
+
+	"github.com/pintle-io/pintle/internal/builtin/describe"
+	"github.com/pintle-io/pintle/internal/object"
+	"github.com/pintle-io/pintle/internal/resource"
+)
+
+// Namespace is a namespace: the one kind whose end waits for spec.finalizers too.
+func Namespace() *resource.Resource {
+	r := describe.Kind{
+		Plural: "namespaces", Kind: "Namespace", Short: []string{"ns"}, Cluster: true,
+		Verbs:    resource.Standard &^ resource.DeleteCollection,
+		Versions: v1[corev1.Namespace](), Status: true,
+		Rules: resource.Rules{ValidateName: validation.ValidateNamespaceName},
+		Subs: []resource.Subresource{
+			{Name: "finalize", Verbs: resource.Update, Parent: true, Reset: describe.Status},
+		},
+		FieldError: describe.Unsupported,
+		Fields: map[string]func(object.Object) string{
+			"status.phase": describe.Field(func(n *corev1.Namespace) string { return string(n.Status.Phase) }),
+		},
+	}.Resource()
+	r.Prepare = prepareNamespace
+	r.Versions[0].Default = func(o object.Object) { labelNamespace(o.(*corev1.Namespace)) }
+	r.Deleting, r.Held = deletingNamespace, holdNamespace
+	return r
+}
+
+func prepareNamespace(_ context.Context, c *resource.Change) error {
+	ns := c.New.(*corev1.Namespace)
+	switch {
+	case c.Op == resource.OpCreate:
+		ns.Status.Phase = corev1.NamespaceActive
+		if !slices.Contains(ns.Spec.Finalizers, corev1.FinalizerKubernetes) {
+			ns.Spec.Finalizers = append(ns.Spec.Finalizers, corev1.FinalizerKubernetes)
+		}
+	case c.Sub == nil:
+		// Only namespaces/finalize removes them.
+		ns.Spec.Finalizers = c.Old.(*corev1.Namespace).Spec.Finalizers
+	}
+	// Once more than by default: the name may just have been generated.
+	labelNamespace(ns)
+	return nil
+}
+
+func labelNamespace(ns *corev1.Namespace) {
+	if ns.Name == "" || ns.Labels[corev1.LabelMetadataName] == ns.Name {
+		return
+	}
+	if ns.Labels == nil {
+		ns.Labels = map[string]string{}
+	}
+	ns.Labels[corev1.LabelMetadataName] = ns.Name
+}
+
+// deletingNamespace turns the first delete of a namespace into a change of its phase: whoever empties it deletes
+// it for good.
+func deletingNamespace(_ context.Context, c *resource.Change) (bool, error) {
+	c.New.(*corev1.Namespace).Status.Phase = corev1.NamespaceTerminating
+	return true, nil
+}
+
+func holdNamespace(o object.Object) bool { return len(o.(*corev1.Namespace).Spec.Finalizers) > 0 }

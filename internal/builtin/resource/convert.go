@@ -1,0 +1,3 @@
+package resource
+
+var convertClaims, convertTemplates, convertSlices convert
