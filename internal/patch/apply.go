@@ -28,11 +28,11 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 // Errors are for the client: fields that others have and that are not forced are an apierrors conflict, one cause
 // each; what is no Status is the request's failure as the reference has it, an internal error.
 func (t *Tracker) Apply(s *schema.Schema, live object.Object, config map[string]any, m Manager, force bool, reset schema.Paths, conv Converter) (object.Object, error) {
-	entries, err := decodeEntries(live.GetManagedFields(), live.GetManagedFields())
+	a := applier{tracker: t, schema: s, live: live, config: config, manager: m, reset: reset, conv: conv}
+	entries, err := decodeEntries(&a.mem, live.GetManagedFields(), live.GetManagedFields())
 	if err != nil {
 		return nil, fmt.Errorf("failed to decode managed fields: %v", err)
 	}
-	a := applier{tracker: t, schema: s, live: live, config: config, manager: m, reset: reset, conv: conv}
 	out, entries, err := a.upgrade(entries, force)
 	if err != nil {
 		if c, ok := err.(conflicts); ok {
@@ -57,6 +57,7 @@ type applier struct {
 	manager Manager
 	reset   schema.Paths
 	conv    Converter
+	mem     arena
 }
 
 // upgrade applies. To kubectl, fields that kubectl's client-side apply set and nobody changed since are no conflict.
@@ -97,7 +98,7 @@ func (a *applier) apply(in []entry, force bool) (object.Object, []entry, error) 
 		before := a.manager
 		before.Name = beforeApply
 		var err error
-		if entries, err = a.tracker.update(nil, a.schema, nil, a.live, before, a.reset, a.conv); err != nil {
+		if entries, err = a.tracker.update(&a.mem, nil, a.schema, nil, a.live, before, a.reset, a.conv); err != nil {
 			if invalid := validate(a.schema, a.tracker.Tree(a.live), true); invalid != nil {
 				err = fmt.Errorf("failed to convert new object (%s) to smd typed: %v", describe(a.live), invalid)
 			}
@@ -161,7 +162,7 @@ func (a *applier) apply(in []entry, force bool) (object.Object, []entry, error) 
 
 // settle takes from the others what the apply changes, or finds that it may not.
 func (a *applier) settle(entries []entry, self *entry, live, tree map[string]any, force bool) ([]entry, error) {
-	c := change{tracker: a.tracker, schema: a.schema, live: &unstructured.Unstructured{Object: live}, new: &unstructured.Unstructured{Object: tree},
+	c := change{tracker: a.tracker, mem: &a.mem, schema: a.schema, live: &unstructured.Unstructured{Object: live}, new: &unstructured.Unstructured{Object: tree},
 		version: a.manager.APIVersion, reset: a.reset, conv: a.convTree, valid: true}
 	var cs conflicts
 	if !force {
@@ -477,7 +478,7 @@ func (a *applier) clientApplied() ([]node, error) {
 	if err := validate(a.schema, u.Object, false); err != nil {
 		return nil, err
 	}
-	diff, err := a.tracker.diff(a.schema, &u, &unstructured.Unstructured{Object: live}, nil, true)
+	diff, err := a.tracker.diff(&a.mem, a.schema, &u, &unstructured.Unstructured{Object: live}, nil, true)
 	if err != nil {
 		return nil, err
 	}

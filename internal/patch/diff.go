@@ -4,7 +4,10 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"unsafe"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/pintle-io/pintle/internal/schema"
 )
@@ -262,15 +265,13 @@ func (d *differ) fail(err error) {
 
 // maps compares two maps that p and q point at.
 func (d *differ) maps(pl *plan, p, q unsafe.Pointer) (some bool) {
-	if pl.typ.Key().Kind() == reflect.String && pl.typ.Elem().Kind() == reflect.String {
-		var a, b map[string]string
-		if p != nil {
-			a = *(*map[string]string)(p)
-		}
-		if q != nil {
-			b = *(*map[string]string)(q)
-		}
-		return d.stringMaps(a, b)
+	switch pl.known {
+	case mapStrings:
+		return diffMaps(d, (*map[string]string)(p), (*map[string]string)(q), func(a, b string) bool { return a == b })
+	case mapQuantities:
+		return diffMaps(d, (*corev1.ResourceList)(p), (*corev1.ResourceList)(q), equalQuantities)
+	case mapBytes:
+		return diffMaps(d, (*map[string][]byte)(p), (*map[string][]byte)(q), equalBytes)
 	}
 	var a, b reflect.Value
 	n := 0
@@ -314,7 +315,7 @@ func (d *differ) maps(pl *plan, p, q unsafe.Pointer) (some bool) {
 			}
 		}
 	}
-	slices.SortFunc(pairs, func(x, y pair) int { return fieldElem(x.key).compare(fieldElem(y.key)) })
+	slices.SortFunc(pairs, func(x, y pair) int { return strings.Compare(x.key, y.key) })
 	for _, x := range pairs {
 		at := d.open(fieldElem(x.key))
 		d.close(at, d.structs(pl.elem, x.p, x.q))
@@ -322,7 +323,15 @@ func (d *differ) maps(pl *plan, p, q unsafe.Pointer) (some bool) {
 	return true
 }
 
-func (d *differ) stringMaps(a, b map[string]string) (some bool) {
+// diffMaps compares two maps of scalars; a nil is one that is not there.
+func diffMaps[M ~map[K]V, K ~string, V any](d *differ, p, q *M, equal func(a, b V) bool) (some bool) {
+	var a, b M
+	if p != nil {
+		a = *p
+	}
+	if q != nil {
+		b = *q
+	}
 	if len(a) == 0 && len(b) == 0 {
 		return false
 	}
@@ -334,17 +343,17 @@ func (d *differ) stringMaps(a, b map[string]string) (some bool) {
 	changes := room[:0]
 	for k, v := range a {
 		if w, ok := b[k]; !ok {
-			changes = append(changes, change{k, removed})
-		} else if v != w {
-			changes = append(changes, change{k, modified})
+			changes = append(changes, change{string(k), removed})
+		} else if !equal(v, w) {
+			changes = append(changes, change{string(k), modified})
 		}
 	}
 	for k := range b {
 		if _, ok := a[k]; !ok {
-			changes = append(changes, change{k, added})
+			changes = append(changes, change{string(k), added})
 		}
 	}
-	slices.SortFunc(changes, func(x, y change) int { return fieldElem(x.key).compare(fieldElem(y.key)) })
+	slices.SortFunc(changes, func(x, y change) int { return strings.Compare(x.key, y.key) })
 	for _, c := range changes {
 		d.close(d.open(fieldElem(c.key)), c.mark)
 	}

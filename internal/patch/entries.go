@@ -55,7 +55,7 @@ func (e *entry) id() string {
 
 // requested is the managedFields that a request starts from: those it sends along, unless they mean nothing or
 // it writes through a subresource; else the live ones.
-func requested(live, new object.Object, subresource bool) []entry {
+func requested(mem *arena, live, new object.Object, subresource bool) []entry {
 	var old []metav1.ManagedFieldsEntry
 	if live != nil {
 		old = live.GetManagedFields()
@@ -65,11 +65,11 @@ func requested(live, new object.Object, subresource bool) []entry {
 		if isReset(sent) {
 			return nil
 		}
-		if entries, err := decodeEntries(sent, old); err == nil && len(entries) > 0 {
+		if entries, err := decodeEntries(mem, sent, old); err == nil && len(entries) > 0 {
 			return entries
 		}
 	}
-	entries, err := decodeEntries(old, old)
+	entries, err := decodeEntries(mem, old, old)
 	if err != nil {
 		return nil
 	}
@@ -83,7 +83,7 @@ func isReset(sent []metav1.ManagedFieldsEntry) bool {
 
 // decodeEntries reads entries. Sets that trusted has too were written by the server and keep their bytes;
 // others are written anew.
-func decodeEntries(in, trusted []metav1.ManagedFieldsEntry) ([]entry, error) {
+func decodeEntries(mem *arena, in, trusted []metav1.ManagedFieldsEntry) ([]entry, error) {
 	out := make([]entry, 0, len(in)+1)
 	for i := range in {
 		f := &in[i]
@@ -103,7 +103,7 @@ func decodeEntries(in, trusted []metav1.ManagedFieldsEntry) ([]entry, error) {
 		e := entry{manager: f.Manager, operation: f.Operation, version: f.APIVersion, subresource: f.Subresource, time: f.Time}
 		if f.FieldsV1 != nil {
 			raw := f.FieldsV1.GetRawBytes()
-			set, err := parseSet(unsafe.String(unsafe.SliceData(raw), len(raw)))
+			set, err := parseSet(mem, unsafe.String(unsafe.SliceData(raw), len(raw)))
 			if err != nil {
 				return nil, fmt.Errorf("error decoding versioned set from %v: %v", *f, fmt.Errorf("error decoding set: %v", err))
 			}

@@ -49,22 +49,26 @@ var (
 )
 
 // parseSet reads a FieldsV1. The set refers to raw, which must not change while it is in use.
-func parseSet(raw string) ([]node, error) {
-	p := setParser{s: raw, out: make([]node, 0, 8+len(raw)/16)}
+func parseSet(mem *arena, raw string) ([]node, error) {
+	p := setParser{s: raw, out: mem.begin(), keys: mem.keys}
 	p.space()
 	if strings.HasPrefix(p.s[p.i:], "null") || p.i == len(p.s) {
 		return nil, nil
 	}
-	if _, err := p.object(0); err != nil {
+	_, err := p.object(0)
+	mem.keys = p.keys
+	if err != nil {
 		return nil, err
 	}
-	return p.out, nil
+	return mem.keep(p.out), nil
 }
 
 type setParser struct {
 	s   string
 	i   int
 	out []node
+
+	keys []keyField // an arena
 }
 
 func (p *setParser) space() {
@@ -104,9 +108,12 @@ func (p *setParser) object(depth int) (isMember bool, err error) {
 		if n > 0 && !p.take(',') {
 			return false, errFieldsSyntax
 		}
-		key, err := p.str()
-		if err != nil {
-			return false, err
+		e, known := p.plainKey()
+		key := ""
+		if !known {
+			if key, err = p.str(); err != nil {
+				return false, err
+			}
 		}
 		if !p.take(':') {
 			return false, errFieldsSyntax
@@ -118,9 +125,10 @@ func (p *setParser) object(depth int) (isMember bool, err error) {
 			}
 			continue
 		}
-		e, known, err := parseElem(key)
-		if err != nil {
-			return false, err
+		if !known {
+			if e, known, err = parseElem(key); err != nil {
+				return false, err
+			}
 		}
 		if !known {
 			if err := p.skip(0); err != nil {
@@ -148,6 +156,32 @@ func (p *setParser) object(depth int) (isMember bool, err error) {
 		p.out = sortSiblings(p.out, first)
 	}
 	return isMember || len(p.out) == first, nil
+}
+
+// plainKey reads the step to a list's element that has one key, a string without escapes: most steps to elements
+// are like that. Of anything else, nothing is read.
+func (p *setParser) plainKey() (e elem, ok bool) {
+	const head, mid, tail = `"k:{\"`, `\":\"`, `\"}"`
+	p.space()
+	s := p.s[p.i:]
+	if !strings.HasPrefix(s, head) {
+		return elem{}, false
+	}
+	at := len(head)
+	n := strings.IndexByte(s[at:], '\\')
+	if n < 0 || !strings.HasPrefix(s[at+n:], mid) {
+		return elem{}, false
+	}
+	name := s[at : at+n]
+	at += n + len(mid)
+	n = strings.IndexByte(s[at:], '\\')
+	if n < 0 || !strings.HasPrefix(s[at+n:], tail) {
+		return elem{}, false
+	}
+	p.i += at + n + len(tail)
+	k := len(p.keys)
+	p.keys = append(p.keys, keyField{name, scalar{kind: scalarString, s: s[at : at+n]}})
+	return elem{kind: elemKey, key: p.keys[k : k+1 : k+1]}, true
 }
 
 // str reads a JSON string.

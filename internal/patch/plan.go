@@ -3,12 +3,14 @@ package patch
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
 	"strings"
 	"unsafe"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -50,6 +52,7 @@ type plan struct {
 
 	fields []fieldPlan // of a struct, sorted by name
 	elem   *plan       // of a list or map
+	known  mapKind     // of a map
 	keys   []keyPlan   // of a keyed list; a list that is neither atomic nor keyed is a set
 }
 
@@ -65,6 +68,28 @@ type keyPlan struct {
 	name  string
 	field *fieldPlan
 	def   *scalar // stands for a key that an element leaves out
+}
+
+// mapKind are the types of maps that are read without reflection.
+type mapKind uint8
+
+const (
+	mapOther mapKind = iota
+	mapStrings
+	mapQuantities // corev1.ResourceList
+	mapBytes
+)
+
+func mapKindOf(t reflect.Type) mapKind {
+	switch t {
+	case reflect.TypeFor[map[string]string]():
+		return mapStrings
+	case reflect.TypeFor[corev1.ResourceList]():
+		return mapQuantities
+	case reflect.TypeFor[map[string][]byte]():
+		return mapBytes
+	}
+	return mapOther
 }
 
 // emptyKind says how omitempty looks at a field.
@@ -195,6 +220,7 @@ func (c *compiler) fill(pl *plan, t reflect.Type, s *schema.Schema, root bool) {
 	case reflect.Map:
 		pl.kind = planMap
 		pl.atomic = s != nil && s.Atomic
+		pl.known = mapKindOf(t)
 		pl.elem = c.compile(t.Elem(), childSchema(s, ""), false)
 	case reflect.Struct:
 		pl.kind = planStruct
@@ -516,8 +542,13 @@ func (pl *plan) equal(a, b unsafe.Pointer) bool {
 		}
 		return reflect.DeepEqual(reflect.NewAt(pl.typ, a).Elem().Interface(), reflect.NewAt(pl.typ, b).Elem().Interface())
 	case planMap:
-		if pl.typ.Key().Kind() == reflect.String && pl.typ.Elem().Kind() == reflect.String {
-			return equalStrings(*(*map[string]string)(a), *(*map[string]string)(b))
+		switch pl.known {
+		case mapStrings:
+			return maps.Equal(*(*map[string]string)(a), *(*map[string]string)(b))
+		case mapQuantities:
+			return maps.EqualFunc(*(*corev1.ResourceList)(a), *(*corev1.ResourceList)(b), equalQuantities)
+		case mapBytes:
+			return maps.EqualFunc(*(*map[string][]byte)(a), *(*map[string][]byte)(b), equalBytes)
 		}
 		return pl.equalMaps(reflect.NewAt(pl.typ, a).Elem(), reflect.NewAt(pl.typ, b).Elem())
 	case planStruct:
@@ -534,17 +565,9 @@ func (pl *plan) equal(a, b unsafe.Pointer) bool {
 	return equalTrees(pl.tree(a), pl.tree(b))
 }
 
-func equalStrings(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for k, v := range a {
-		if w, ok := b[k]; !ok || v != w {
-			return false
-		}
-	}
-	return true
-}
+func equalQuantities(a, b resource.Quantity) bool { return a == b || a.String() == b.String() }
+
+func equalBytes(a, b []byte) bool { return (a == nil) == (b == nil) && string(a) == string(b) }
 
 func (pl *plan) equalMaps(a, b reflect.Value) bool {
 	if a.Len() != b.Len() {

@@ -17,7 +17,8 @@ import (
 // Tracker keeps metadata.managedFields. It holds nothing but the compiled plans of the types it has met, and
 // may be used by any number of goroutines.
 type Tracker struct {
-	plans sync.Map // planKey: *plan
+	plans  sync.Map  // planKey: *plan
+	arenas sync.Pool // *arena
 }
 
 // NewTracker returns an empty Tracker.
@@ -44,13 +45,15 @@ var ErrMissingVersion = errors.New("no such version")
 // When that can't be done, new has no managedFields afterwards; the error is only worth a line in a log, since
 // the reference answers no request with it.
 func (t *Tracker) Update(s *schema.Schema, live, new object.Object, m Manager, reset schema.Paths, conv Converter) error {
-	entries := requested(live, new, m.Subresource != "")
+	mem := t.arena()
+	defer t.release(mem)
+	entries := requested(mem, live, new, m.Subresource != "")
 	if len(entries) == 0 && live != nil && live.GetUID() != "" {
 		// Nobody ever managed the object, or somebody resets it: it stays untracked until it is applied to.
 		new.SetManagedFields(nil)
 		return nil
 	}
-	out, err := t.update(entries, s, live, new, m, reset, conv)
+	out, err := t.update(mem, entries, s, live, new, m, reset, conv)
 	if err != nil {
 		new.SetManagedFields(nil)
 		return err
@@ -59,28 +62,28 @@ func (t *Tracker) Update(s *schema.Schema, live, new object.Object, m Manager, r
 	return nil
 }
 
-func (t *Tracker) update(entries []entry, s *schema.Schema, live, new object.Object, m Manager, reset schema.Paths, conv Converter) ([]entry, error) {
-	c := change{tracker: t, schema: s, live: live, new: new, version: m.APIVersion, reset: reset, conv: conv}
+func (t *Tracker) update(mem *arena, entries []entry, s *schema.Schema, live, new object.Object, m Manager, reset schema.Paths, conv Converter) ([]entry, error) {
+	c := change{tracker: t, mem: mem, schema: s, live: live, new: new, version: m.APIVersion, reset: reset, conv: conv}
 	entries, diff, err := c.settle(entries, nil)
 	if err != nil {
 		return nil, err
 	}
-	own := pick(make([]node, 0, len(diff)), diff, added|modified)
+	own := mem.keep(pick(mem.begin(), diff, added|modified))
 	if intersects(own, stripped(), member) {
-		own = subtract(make([]node, 0, len(own)), own, stripped(), member)
+		own = mem.keep(subtract(mem.begin(), own, stripped(), member))
 	}
 	if len(own) > 0 {
-		entries = addTo(entries, m, own)
+		entries = addTo(mem, entries, m, own)
 	}
 	return capUpdates(entries), nil
 }
 
 // addTo gives m the paths of own, beside those it has.
-func addTo(entries []entry, m Manager, own []node) []entry {
+func addTo(mem *arena, entries []entry, m Manager, own []node) []entry {
 	self := entry{manager: m.name(), operation: metav1.ManagedFieldsOperationUpdate, version: m.APIVersion, subresource: m.Subresource}
 	for i := range entries {
 		if e := &entries[i]; e.same(&self) {
-			e.become(union(make([]node, 0, len(e.set)+len(own)), own, e.set))
+			e.become(mem.keep(union(mem.begin(), own, e.set)))
 			e.time = m.time()
 			return entries
 		}
@@ -105,6 +108,7 @@ func (m *Manager) time() *metav1.Time {
 // change is one step from live to new, seen in as many versions as there are entries in.
 type change struct {
 	tracker   *Tracker
+	mem       *arena
 	schema    *schema.Schema
 	live, new object.Object
 	version   string
@@ -138,7 +142,7 @@ func (c *change) in(version string) seen {
 func (c *change) look(version string) seen {
 	if version == c.version {
 		s := seen{live: c.live, schema: c.schema}
-		s.diff, s.err = c.tracker.diff(c.schema, c.live, c.new, c.reset, c.valid)
+		s.diff, s.err = c.tracker.diff(c.mem, c.schema, c.live, c.new, c.reset, c.valid)
 		return s
 	}
 	if c.conv == nil {
@@ -155,7 +159,7 @@ func (c *change) look(version string) seen {
 		}
 	}
 	s := seen{live: live, schema: sc}
-	s.diff, s.err = c.tracker.diff(sc, live, new, c.reset, false)
+	s.diff, s.err = c.tracker.diff(c.mem, sc, live, new, c.reset, false)
 	return s
 }
 
@@ -177,10 +181,10 @@ func (c *change) settle(entries []entry, skip *entry) ([]entry, []node, error) {
 				return nil, nil, fmt.Errorf("failed to convert to %s: %w", e.version, s.err)
 			}
 			if stale(e.set, s.schema) {
-				e.become(reconcile(nil, e.set, s.schema))
+				e.become(c.mem.keep(reconcile(c.mem.begin(), e.set, s.schema)))
 			}
 			if intersects(e.set, s.diff, anyChange) {
-				e.become(subtract(make([]node, 0, len(e.set)), e.set, s.diff, anyChange))
+				e.become(c.mem.keep(subtract(c.mem.begin(), e.set, s.diff, anyChange)))
 			}
 		}
 		if len(e.set) > 0 {
@@ -190,9 +194,9 @@ func (c *change) settle(entries []entry, skip *entry) ([]entry, []node, error) {
 	return kept, own.diff, nil
 }
 
-// diff compares two objects of one version; a nil live is an empty one. The nodes are the caller's.
-func (t *Tracker) diff(s *schema.Schema, live, new object.Object, reset schema.Paths, valid bool) ([]node, error) {
-	d := differ{nodes: make([]node, 0, 32)}
+// diff compares two objects of one version; a nil live is an empty one.
+func (t *Tracker) diff(mem *arena, s *schema.Schema, live, new object.Object, reset schema.Paths, valid bool) ([]node, error) {
+	d := differ{nodes: mem.begin(), keys: mem.keys}
 	if u, ok := new.(*unstructured.Unstructured); ok {
 		var old map[string]any
 		if live != nil {
@@ -220,13 +224,15 @@ func (t *Tracker) diff(s *schema.Schema, live, new object.Object, reset schema.P
 		}
 		d.fields(pl, old, reflect.ValueOf(new).UnsafePointer())
 	}
+	mem.keys = d.keys
 	if d.err != nil {
 		return nil, d.err
 	}
+	out := mem.keep(d.nodes)
 	if len(reset) > 0 {
-		return without(make([]node, 0, len(d.nodes)), d.nodes, reset), nil
+		out = mem.keep(without(mem.begin(), out, reset))
 	}
-	return d.nodes, nil
+	return out, nil
 }
 
 // plan returns the plan of the objects of one Go type.
