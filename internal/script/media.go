@@ -135,23 +135,38 @@ func serializer() *protobuf.Serializer { return protobuf.NewSerializer(scheme(),
 
 // protobufTree decodes a message with its k8s envelope.
 func protobufTree(data []byte) (any, error) {
-	obj, _, err := serializer().Decode(data, nil, nil)
-	if runtime.IsNotRegisteredError(err) {
-		return unknownTree(data)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return objectTree(obj)
-}
-
-// unknownTree shows the envelope of a message whose kind has no Go type here.
-func unknownTree(data []byte) (any, error) {
 	var u runtime.Unknown
+	if !bytes.HasPrefix(data, []byte("k8s\x00")) {
+		return nil, fmt.Errorf("no envelope")
+	}
 	if err := u.Unmarshal(data[4:]); err != nil {
 		return nil, err
 	}
-	return map[string]any{"apiVersion": u.APIVersion, "kind": u.Kind, "raw": base64.StdEncoding.EncodeToString(u.Raw)}, nil
+	gvk := schema.FromAPIVersionAndKind(u.APIVersion, u.Kind)
+	if gvk.Version == "" {
+		gvk.Version = "v1" // discovery answers without one
+	}
+	obj, err := scheme().New(gvk)
+	if err != nil {
+		return unknownTree(u), nil
+	}
+	m, ok := obj.(interface{ Unmarshal([]byte) error })
+	if !ok {
+		return unknownTree(u), nil
+	}
+	if err := m.Unmarshal(u.Raw); err != nil {
+		return nil, err
+	}
+	tree, err := objectTree(obj)
+	if o, ok := tree.(map[string]any); ok {
+		o["apiVersion"], o["kind"] = u.APIVersion, u.Kind
+	}
+	return tree, err
+}
+
+// unknownTree shows the envelope of a message whose kind has no Go type here.
+func unknownTree(u runtime.Unknown) any {
+	return map[string]any{"apiVersion": u.APIVersion, "kind": u.Kind, "raw": base64.StdEncoding.EncodeToString(u.Raw)}
 }
 
 func objectTree(obj runtime.Object) (any, error) {

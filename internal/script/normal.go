@@ -41,7 +41,8 @@ var (
 		regexp.MustCompile(`(?i)(too old resource version: )(\d+)( \()(\d+)(\))`),
 		regexp.MustCompile(`(Too large resource version: )(\d+)(, current: )(\d+)()`),
 		regexp.MustCompile(`(ResourceVersion in precondition: )(\d+)(, ResourceVersion in object meta: )(\d+)()`),
-		regexp.MustCompile(`(resource version )(\d+)()()()`),
+		regexp.MustCompile(`(ResourceVersion in record \()(\d+)(\))()()`),
+		regexp.MustCompile(`("resourceVersion":")(\d+)(")()()`), // an object inside of a message
 	}
 )
 
@@ -81,6 +82,9 @@ func (n *normaliser) text(s string) string {
 	}
 	s = uidPattern.ReplaceAllStringFunc(s, keep(func(m string) string { return n.id("uid", m) }))
 	s = timePattern.ReplaceAllStringFunc(s, keep(func(m string) string {
+		if strings.HasPrefix(m, "2006-01-02T15:04:05") { // Go's layout, in an error message
+			return m
+		}
 		if strings.Contains(m, ".") {
 			return "<time.micro>"
 		}
@@ -92,7 +96,7 @@ func (n *normaliser) text(s string) string {
 		s = p.ReplaceAllStringFunc(s, func(m string) string {
 			g := p.FindStringSubmatch(m)
 			for _, i := range []int{2, 4} {
-				if g[i] != "" && !strings.Contains(n.written, g[i]) {
+				if g[i] != "" && !regexp.MustCompile(`\b`+g[i]+`\b`).MatchString(n.written) {
 					g[i] = "<rv>"
 				}
 			}

@@ -128,7 +128,7 @@ func (r *request) send(ctx context.Context, t Target) (*http.Response, error) {
 	return client.Do(req)
 }
 
-var variable = regexp.MustCompile(`\{\{[^{}]+\}\}`)
+var variable = regexp.MustCompile(`\{\{repeat:.*?:\d+\}\}|\{\{[^{}]+\}\}`)
 
 // substitute replaces {{...}}; in a request line, values are escaped for a query.
 func substitute(text string, escape bool, expand func(string, bool) (string, error)) (string, error) {

@@ -9,7 +9,8 @@
 //
 // A file is a txtar archive. Its comment describes the behaviour in lines that
 // start with #, and may hold directives, "skip-on: TARGET reason" and
-// "differs: reason", "needs: FEATURE" for a server that has it switched on. Its files are the steps in running order, each request
+// "differs: reason", "needs: cbor" for a server that serves CBOR, "needs: compacted" for one
+// that has no history before its start. Its files are the steps in running order, each request
 // followed by its answer:
 //
 //	-- req1 --
@@ -68,7 +69,7 @@ type Script struct {
 	Description string
 	Skip        map[string]string // target's name -> reason
 	Differs     string            // why pintle's answers differ on purpose
-	Needs       string            // what the recorded server must have switched on: "" or "cbor"
+	Needs       string            // what the recorded server must have switched on: "", "cbor" or "compacted"
 	Steps       []Step
 
 	comment []byte

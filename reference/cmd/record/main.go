@@ -7,8 +7,9 @@
 //	go run ./cmd/record -verify
 //	go run ./cmd/record -url https://127.0.0.1:6443 -token-file token
 //
-// A server of its own is a bare one. Scripts with the directive "needs: cbor"
-// are for a second one, which has the CBOR encoding switched on.
+// A server of its own is a bare one. Scripts with a directive are for others:
+// "needs: cbor" for one that has the CBOR encoding switched on, "needs: compacted"
+// for one that has written a lot and has no history before its start.
 package main
 
 import (
@@ -23,6 +24,8 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/pintle-io/pintle/internal/script"
 	"github.com/pintle-io/pintle/reference"
@@ -102,6 +105,7 @@ type targets struct {
 	given   *script.Target
 	running map[string]script.Target
 	servers []*reference.Server
+	dirs    []string
 }
 
 func (t *targets) get(ctx context.Context, needs string) (script.Target, error) {
@@ -112,10 +116,19 @@ func (t *targets) get(ctx context.Context, needs string) (script.Target, error) 
 		return target, nil
 	}
 	o := reference.Options{Bare: true}
+	var err error
 	switch needs {
 	case "":
 	case "cbor":
 		o.Args = []string{"--feature-gates=CBORServingAndStorage=true"}
+	case "compacted":
+		if o.Dir, err = os.MkdirTemp("", "pintle-record-"); err != nil {
+			return script.Target{}, err
+		}
+		t.dirs = append(t.dirs, o.Dir)
+		if err := compacted(ctx, o); err != nil {
+			return script.Target{}, err
+		}
 	default:
 		return script.Target{}, fmt.Errorf("no server for %q", "needs: "+needs)
 	}
@@ -129,7 +142,30 @@ func (t *targets) get(ctx context.Context, needs string) (script.Target, error) 
 	return target, nil
 }
 
+// compacted runs a server once, so that its data are there, and takes the history from them.
+func compacted(ctx context.Context, o reference.Options) error {
+	s, err := reference.Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	cli, err := clientv3.New(clientv3.Config{Endpoints: []string{s.EtcdURL}})
+	if err != nil {
+		return errors.Join(err, s.Stop())
+	}
+	defer cli.Close()
+	resp, err := cli.Get(ctx, "/")
+	if err == nil {
+		_, err = cli.Compact(ctx, resp.Header.Revision)
+	}
+	return errors.Join(err, s.Stop())
+}
+
 func (t *targets) stop() {
+	defer func() {
+		for _, dir := range t.dirs {
+			os.RemoveAll(dir)
+		}
+	}()
 	for _, s := range t.servers {
 		if err := s.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "record:", err)
