@@ -240,6 +240,8 @@ type Subresource struct {
 	Verbs Verbs
 	// Reset is what a write here keeps from the old object, and what apply must not own.
 	Reset pschema.Paths
+	// Untracked is what apply must not own here, where that is not Reset.
+	Untracked pschema.Paths
 	// Only, when it is set, is all that a write here may change, and all that apply may own; "*" stands for each
 	// element of a list. Prepare sees to it that nothing else changes; field tracking needs the paths.
 	Only pschema.Paths

@@ -30,6 +30,11 @@ func Resources(resource.Deps) describe.Kinds {
 		Versions: []resource.Version{served, stored}, Status: true, StatusReset: describe.SpecAndMeta,
 		Rules: resource.Rules{Generation: describe.Spec},
 	}.Resource()
+	// A write to the status can change the metadata, although nobody owns it there.
+	for i := range r.Versions {
+		s := r.Versions[i].Sub("status")
+		s.Reset, s.Untracked = describe.Spec, describe.SpecAndMeta
+	}
 	r.Prepare, r.Validate = prepare, validate
 	return describe.Kinds{r}
 }

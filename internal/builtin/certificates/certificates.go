@@ -95,8 +95,11 @@ func SigningRequest() *resource.Resource {
 		},
 		Subs: []resource.Subresource{
 			{Name: "approval", Verbs: describe.Write, Parent: true, Reset: paths{"spec": nil, "status": {"certificate": nil}}},
-			// The conditions of the approval are kept by prepareStatus, others may be written.
-			{Name: "status", Verbs: describe.Write, Parent: true, Reset: describe.Spec},
+			// The conditions of the approval are kept by prepare; others may be written, but not owned.
+			{
+				Name: "status", Verbs: describe.Write, Parent: true, Reset: describe.Spec,
+				Untracked: paths{"spec": nil, "status": {"conditions": nil}},
+			},
 		},
 		FieldError: describe.Unsupported,
 		Fields: map[string]func(object.Object) string{

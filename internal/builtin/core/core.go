@@ -47,14 +47,14 @@ func Endpoints() *resource.Resource {
 
 func PodTemplate() *resource.Resource {
 	return describe.Kind{
-		Plural: "podtemplates", Kind: "PodTemplate", Versions: v1[corev1.PodTemplate](),
+		Plural: "podtemplates", ReturnDeleted: true, Kind: "PodTemplate", Versions: v1[corev1.PodTemplate](),
 		Rules: resource.Rules{Generation: schema.Paths{"template": nil}},
 	}.Resource()
 }
 
 func ResourceQuota() *resource.Resource {
 	return describe.Kind{
-		Plural: "resourcequotas", Kind: "ResourceQuota", Short: []string{"quota"}, Versions: v1[corev1.ResourceQuota](), Status: true,
+		Plural: "resourcequotas", ReturnDeleted: true, Kind: "ResourceQuota", Short: []string{"quota"}, Versions: v1[corev1.ResourceQuota](), Status: true,
 	}.Resource()
 }
 
@@ -95,7 +95,7 @@ func Node() *resource.Resource {
 
 func Service() *resource.Resource {
 	r := describe.Kind{
-		Plural: "services", Kind: "Service", Short: []string{"svc"}, Categories: []string{"all"}, Prefix: "services/specs",
+		Plural: "services", ReturnDeleted: true, Kind: "Service", Short: []string{"svc"}, Categories: []string{"all"}, Prefix: "services/specs",
 		Versions: v1[corev1.Service](), CreateOnUpdate: true, Status: true,
 		Rules:      resource.Rules{ValidateName: validation.NameIsDNSLabel},
 		Subs:       []resource.Subresource{proxy("ServiceProxyOptions")},

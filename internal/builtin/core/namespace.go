@@ -15,7 +15,7 @@ import (
 // Namespace is a namespace: the one kind whose end waits for spec.finalizers too.
 func Namespace() *resource.Resource {
 	r := describe.Kind{
-		Plural: "namespaces", Kind: "Namespace", Short: []string{"ns"}, Cluster: true,
+		Plural: "namespaces", ReturnDeleted: true, Kind: "Namespace", Short: []string{"ns"}, Cluster: true,
 		Verbs:    resource.Standard &^ resource.DeleteCollection,
 		Versions: v1[corev1.Namespace](), Status: true,
 		Rules: resource.Rules{ValidateName: validation.ValidateNamespaceName},

@@ -18,7 +18,7 @@ import (
 // Pod is the kind with the most subresources. What needs a kubelet, and eviction, has names and verbs only.
 func Pod() *resource.Resource {
 	r := describe.Kind{
-		Plural: "pods", Kind: "Pod", Short: []string{"po"}, Categories: []string{"all"}, Versions: v1[corev1.Pod](),
+		Plural: "pods", ReturnDeleted: true, Kind: "Pod", Short: []string{"po"}, Categories: []string{"all"}, Versions: v1[corev1.Pod](),
 		Status: true,
 		StatusReset: pschema.Paths{
 			"spec": nil, "metadata": {"deletionTimestamp": nil, "ownerReferences": nil},

@@ -14,7 +14,7 @@ import (
 
 func ServiceAccount() *resource.Resource {
 	r := describe.Kind{
-		Plural: "serviceaccounts", Kind: "ServiceAccount", Short: []string{"sa"}, Versions: v1[corev1.ServiceAccount](),
+		Plural: "serviceaccounts", ReturnDeleted: true, Kind: "ServiceAccount", Short: []string{"sa"}, Versions: v1[corev1.ServiceAccount](),
 		Subs: []resource.Subresource{{
 			Name: "token", Kind: schema.GroupVersionKind{Group: "authentication.k8s.io", Version: "v1", Kind: "TokenRequest"},
 			Verbs: resource.Create, Body: func() object.Object { return &authenticationv1.TokenRequest{} },

@@ -12,7 +12,7 @@ import (
 
 func PersistentVolume() *resource.Resource {
 	r := describe.Kind{
-		Plural: "persistentvolumes", Kind: "PersistentVolume", Short: []string{"pv"}, Cluster: true,
+		Plural: "persistentvolumes", ReturnDeleted: true, Kind: "PersistentVolume", Short: []string{"pv"}, Cluster: true,
 		Versions: v1[corev1.PersistentVolume](), Status: true,
 	}.Resource()
 	r.Prepare = preparePersistentVolume
@@ -42,7 +42,7 @@ func preparePersistentVolume(_ context.Context, c *resource.Change) error {
 
 func PersistentVolumeClaim() *resource.Resource {
 	r := describe.Kind{
-		Plural: "persistentvolumeclaims", Kind: "PersistentVolumeClaim", Short: []string{"pvc"},
+		Plural: "persistentvolumeclaims", ReturnDeleted: true, Kind: "PersistentVolumeClaim", Short: []string{"pvc"},
 		Versions: v1[corev1.PersistentVolumeClaim](), Status: true,
 	}.Resource()
 	r.Prepare = preparePersistentVolumeClaim

@@ -34,6 +34,8 @@ type Kind struct {
 	CreateOnUpdate bool
 	// Conditional refuses an update without resourceVersion.
 	Conditional bool
+	// ReturnDeleted answers a delete with the object.
+	ReturnDeleted bool
 	// Rules are the further rules.
 	Rules resource.Rules
 
@@ -119,6 +121,7 @@ func (k Kind) Resource() *resource.Resource {
 	}
 	r.Rules.CreateOnUpdate = k.CreateOnUpdate
 	r.Rules.UnconditionalUpdate = !k.Conditional
+	r.Rules.ReturnDeleted = k.ReturnDeleted
 	subs := k.Subs
 	if k.Status {
 		if r.Rules.CreateReset == nil {

@@ -25,20 +25,20 @@ const group = "resource.k8s.io"
 func Resources(resource.Deps) describe.Kinds {
 	return describe.Kinds{
 		describe.Kind{
-			Plural: "deviceclasses", Kind: "DeviceClass", Cluster: true, Rules: resource.Rules{Generation: describe.Spec},
+			Plural: "deviceclasses", ReturnDeleted: true, Kind: "DeviceClass", Cluster: true, Rules: resource.Rules{Generation: describe.Spec},
 			Versions: versions[v1.DeviceClass, v1beta2.DeviceClass, v1beta1.DeviceClass](nil),
 		}.Resource(),
 		TaintRule(),
 		describe.Kind{
-			Plural: "resourceclaims", Kind: "ResourceClaim", Status: true, StatusReset: describe.SpecAndMeta,
+			Plural: "resourceclaims", ReturnDeleted: true, Kind: "ResourceClaim", Status: true, StatusReset: describe.SpecAndMeta,
 			Versions: versions[v1.ResourceClaim, v1beta2.ResourceClaim, v1beta1.ResourceClaim](convertClaims),
 		}.Resource(),
 		describe.Kind{
-			Plural: "resourceclaimtemplates", Kind: "ResourceClaimTemplate",
+			Plural: "resourceclaimtemplates", ReturnDeleted: true, Kind: "ResourceClaimTemplate",
 			Versions: versions[v1.ResourceClaimTemplate, v1beta2.ResourceClaimTemplate, v1beta1.ResourceClaimTemplate](convertTemplates),
 		}.Resource(),
 		describe.Kind{
-			Plural: "resourcepoolstatusrequests", Kind: "ResourcePoolStatusRequest", Cluster: true, Conditional: true,
+			Plural: "resourcepoolstatusrequests", ReturnDeleted: true, Kind: "ResourcePoolStatusRequest", Cluster: true, Conditional: true,
 			Versions: []resource.Version{describe.Off(describe.Version[v1alpha3.ResourcePoolStatusRequest](group, "v1alpha3"))},
 			Status:   true, StatusReset: describe.SpecAndMeta,
 		}.Resource(),
@@ -70,7 +70,7 @@ func versions[V1, V1beta2, V1beta1 any, P1 interface {
 
 func Slice() *resource.Resource {
 	r := describe.Kind{
-		Plural: "resourceslices", Kind: "ResourceSlice", Cluster: true, Rules: resource.Rules{Generation: describe.Spec},
+		Plural: "resourceslices", ReturnDeleted: true, Kind: "ResourceSlice", Cluster: true, Rules: resource.Rules{Generation: describe.Spec},
 		Versions: versions[v1.ResourceSlice, v1beta2.ResourceSlice, v1beta1.ResourceSlice](convertSlices),
 		Fields: map[string]func(object.Object) string{
 			v1.ResourceSliceSelectorNodeName: describe.Field(func(s *v1.ResourceSlice) string {
@@ -91,7 +91,7 @@ func Slice() *resource.Resource {
 
 func TaintRule() *resource.Resource {
 	r := describe.Kind{
-		Plural: "devicetaintrules", Kind: "DeviceTaintRule", Cluster: true, Rules: resource.Rules{Generation: describe.Spec},
+		Plural: "devicetaintrules", ReturnDeleted: true, Kind: "DeviceTaintRule", Cluster: true, Rules: resource.Rules{Generation: describe.Spec},
 		Status: true, StatusReset: describe.SpecAndMeta,
 		Versions: []resource.Version{
 			describe.Off(describe.Version[v1beta2.DeviceTaintRule](group, "v1beta2")),

@@ -21,20 +21,20 @@ func Resources(resource.Deps) describe.Kinds {
 	return describe.Kinds{
 		CSIDriver(),
 		describe.Kind{
-			Plural: "csinodes", Kind: "CSINode", Cluster: true, Conditional: true, Versions: v1[storagev1.CSINode](),
+			Plural: "csinodes", ReturnDeleted: true, Kind: "CSINode", Cluster: true, Conditional: true, Versions: v1[storagev1.CSINode](),
 		}.Resource(),
 		describe.Kind{
 			Plural: "csistoragecapacities", Kind: "CSIStorageCapacity", Conditional: true, Versions: v1[storagev1.CSIStorageCapacity](),
 		}.Resource(),
 		describe.Kind{
-			Plural: "storageclasses", Kind: "StorageClass", Short: []string{"sc"}, Cluster: true, Versions: v1[storagev1.StorageClass](),
+			Plural: "storageclasses", ReturnDeleted: true, Kind: "StorageClass", Short: []string{"sc"}, Cluster: true, Versions: v1[storagev1.StorageClass](),
 		}.Resource(),
 		describe.Kind{
-			Plural: "volumeattachments", Kind: "VolumeAttachment", Cluster: true, Conditional: true,
+			Plural: "volumeattachments", ReturnDeleted: true, Kind: "VolumeAttachment", Cluster: true, Conditional: true,
 			Versions: v1[storagev1.VolumeAttachment](), Status: true, StatusReset: describe.SpecAndMeta,
 		}.Resource(),
 		describe.Kind{
-			Plural: "volumeattributesclasses", Kind: "VolumeAttributesClass", Short: []string{"vac"}, Cluster: true,
+			Plural: "volumeattributesclasses", ReturnDeleted: true, Kind: "VolumeAttributesClass", Short: []string{"vac"}, Cluster: true,
 			Versions: append(v1[storagev1.VolumeAttributesClass](),
 				describe.Off(describe.Version[storagev1beta1.VolumeAttributesClass](group, "v1beta1"))),
 		}.Resource(),
@@ -51,7 +51,7 @@ func v1[T any, P interface {
 // CSIDriver counts the changes of its spec from nothing: a new one has no generation.
 func CSIDriver() *resource.Resource {
 	r := describe.Kind{
-		Plural: "csidrivers", Kind: "CSIDriver", Cluster: true, Conditional: true, Versions: v1[storagev1.CSIDriver](),
+		Plural: "csidrivers", ReturnDeleted: true, Kind: "CSIDriver", Cluster: true, Conditional: true, Versions: v1[storagev1.CSIDriver](),
 	}.Resource()
 	r.Prepare = func(_ context.Context, c *resource.Change) error {
 		driver := c.New.(*storagev1.CSIDriver)
