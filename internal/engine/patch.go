@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -79,19 +80,9 @@ func (e *Engine) patched(codec *object.Codec, t Target, req *request.Request, ol
 	var out []byte
 	switch p.Type {
 	case types.JSONPatchType:
-		if strict {
-			if found, err = patch.StrictJSON(p.Data); err != nil {
-				return nil, err
-			}
-		}
-		out, err = patch.JSON(doc, p.Data)
+		out, found, err = patch.JSON(doc, p.Data, strict)
 	case types.MergePatchType:
-		if strict {
-			if found, err = duplicates(p.Data); err != nil {
-				return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
-			}
-		}
-		out, err = patch.Merge(doc, p.Data)
+		out, found, err = patch.Merge(doc, p.Data, strict)
 	default:
 		err = fmt.Errorf("unknown Content-Type header for patch: %v", p.Type)
 	}
@@ -115,7 +106,7 @@ func (e *Engine) strategic(codec *object.Codec, t Target, req *request.Request, 
 		found = texts(errs)
 	}
 	shown := fmt.Sprintf("%+v", config)
-	out, err := patch.Strategic(e.Tracker.Tree(old), config, t.Version.Schema())
+	out, err := patch.Strategic(old, e.Tracker.Tree(old), config)
 	if err != nil {
 		return nil, err
 	}
@@ -133,9 +124,9 @@ func (e *Engine) strategic(codec *object.Codec, t Target, req *request.Request, 
 
 // apply is old with an applied configuration merged into it.
 func (e *Engine) apply(t Target, req *request.Request, old object.Object, p Patch, o metav1.PatchOptions) (object.Object, error) {
-	config := map[string]any{}
-	if err := decodeApply(p, &config); err != nil {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding YAML: %v", err))
+	config, found, err := decodeApply(p, checks(o.FieldValidation))
+	if err != nil {
+		return nil, err
 	}
 	if old == nil {
 		old = t.Version.Codec.NewObject()
@@ -146,26 +137,40 @@ func (e *Engine) apply(t Target, req *request.Request, old object.Object, p Patc
 		return nil, err
 	}
 	setDefaults(t, obj)
-	if p.Type == types.ApplyYAMLPatchType && checks(o.FieldValidation) {
-		if err := yaml.UnmarshalStrict(p.Data, &map[string]any{}); err != nil {
-			if o.FieldValidation == metav1.FieldValidationStrict {
-				return nil, apierrors.NewBadRequest(fmt.Sprintf("error strict decoding YAML: %v", err))
-			}
-			req.Warn(err.Error())
+	if found != nil {
+		if o.FieldValidation == metav1.FieldValidationStrict {
+			return nil, apierrors.NewBadRequest(fmt.Sprintf("error strict decoding YAML: %v", found))
 		}
+		req.Warn(found.Error())
 	}
 	return obj, nil
 }
 
-func decodeApply(p Patch, into *map[string]any) error {
+// decodeApply reads an applied configuration. found is what strict decoding has to say. A body that is JSON, which
+// is also YAML, and has nothing to complain about is spared the YAML parser, which costs more than the rest of an apply.
+func decodeApply(p Patch, strict bool) (config map[string]any, found, err error) {
+	bad := func(err error) error { return apierrors.NewBadRequest(fmt.Sprintf("error decoding YAML: %v", err)) }
 	if p.Type == types.ApplyCBORPatchType {
-		return direct.Unmarshal(p.Data, into)
+		if err := direct.Unmarshal(p.Data, &config); err != nil {
+			return nil, nil, bad(err)
+		}
+		return config, nil, nil
+	}
+	if errs, err := kjson.UnmarshalStrict(p.Data, &config, kjson.DisallowDuplicateFields); err == nil && len(errs) == 0 && config != nil {
+		return config, nil, nil
 	}
 	data, err := yaml.YAMLToJSON(p.Data)
 	if err != nil {
-		return err
+		return nil, nil, bad(err)
 	}
-	return kjson.UnmarshalCaseSensitivePreserveInts(data, into)
+	config = map[string]any{}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(data, &config); err != nil {
+		return nil, nil, bad(err)
+	}
+	if strict {
+		found = yaml.UnmarshalStrict(p.Data, &map[string]any{})
+	}
+	return config, found, nil
 }
 
 // patchSub patches what a subresource shows, and writes that.
@@ -173,15 +178,12 @@ func (e *Engine) patchSub(ctx context.Context, req *request.Request, t Target, p
 	codec := &object.Codec{Kind: t.Sub.Kind, New: t.Sub.Body}
 	return e.writeSub(ctx, req, t, resource.OpUpdate, o.FieldManager, len(o.DryRun) > 0, func(ctx context.Context, shown object.Object) (object.Object, error) {
 		if p.Type == types.ApplyYAMLPatchType || p.Type == types.ApplyCBORPatchType {
-			config := map[string]any{}
-			if err := decodeApply(p, &config); err != nil {
-				return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding YAML: %v", err))
-			}
-			data, err := yaml.Marshal(config)
+			config, _, err := decodeApply(p, false)
 			if err != nil {
 				return nil, err
 			}
-			if data, err = yaml.YAMLToJSON(data); err != nil {
+			data, err := json.Marshal(config)
+			if err != nil {
 				return nil, err
 			}
 			p = Patch{Type: types.MergePatchType, Data: data}
@@ -213,11 +215,6 @@ func report(req *request.Request, shown string, found []string, validation strin
 
 func invalidPatch(shown, text string) error {
 	return apierrors.NewInvalid(schema.GroupKind{}, "", field.ErrorList{field.Invalid(field.NewPath("patch"), shown, text)})
-}
-
-func duplicates(data []byte) ([]string, error) {
-	errs, err := kjson.UnmarshalStrict(data, &map[string]any{})
-	return texts(errs), err
 }
 
 func texts(errs []error) []string {

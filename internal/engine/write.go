@@ -152,6 +152,7 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 			return res, false, apierrors.NewInvalid(kschema.GroupKind{Group: t.Version.Group, Kind: t.Resource.Names.Plural}, t.Name,
 				field.ErrorList{field.Invalid(field.NewPath("metadata", "resourceVersion"), int64(0), "must be specified for an update")})
 		}
+		obj.SetResourceVersion(old.GetResourceVersion())
 	} else if rv != old.GetResourceVersion() {
 		return res, false, conflict(t)
 	}
