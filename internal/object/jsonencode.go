@@ -62,7 +62,7 @@ func (s *structPlan) appendFields(b []byte, p unsafe.Pointer, from int) ([]byte,
 	for i := from; i < len(s.list); i++ {
 		f := &s.list[i]
 		at := unsafe.Add(p, f.offset)
-		if f.omitEmpty && f.plan.empty != nil && f.plan.empty(at) || f.zero != nil && f.zero(at) {
+		if f.leaveOut(at) {
 			continue
 		}
 		b = append(b, f.key...)
@@ -78,10 +78,9 @@ func (s *structPlan) appendFields(b []byte, p unsafe.Pointer, from int) ([]byte,
 	return append(b, '}'), nil
 }
 
-// encoding completes the plan's encode and empty.
+// encoding completes the plan's encode.
 func (b builder) encoding(p *plan) {
 	t := p.typ
-	p.empty = emptyTest(t)
 	p.encode = specialEncode(t)
 	switch {
 	case p.encode != nil:
@@ -282,30 +281,6 @@ func appendMap[V any](b []byte, m map[string]V, one func([]byte, *V) ([]byte, er
 		}
 	}
 	return append(b, '}'), nil
-}
-
-// emptyTest is what omitempty asks; nil for types that never are.
-func emptyTest(t reflect.Type) func(unsafe.Pointer) bool {
-	switch t.Kind() {
-	case reflect.Bool:
-		return func(p unsafe.Pointer) bool { return !*(*bool)(p) }
-	case reflect.String:
-		return func(p unsafe.Pointer) bool { return len(*(*string)(p)) == 0 }
-	case reflect.Pointer:
-		return func(p unsafe.Pointer) bool { return *(*unsafe.Pointer)(p) == nil }
-	case reflect.Slice:
-		return func(p unsafe.Pointer) bool { return len(*(*[]struct{})(p)) == 0 }
-	case reflect.Map: // a map is a pointer to its header; len needs only that
-		return func(p unsafe.Pointer) bool { return len(*(*map[string]struct{})(p)) == 0 }
-	case reflect.Int32:
-		return func(p unsafe.Pointer) bool { return *(*int32)(p) == 0 }
-	case reflect.Struct:
-		return nil
-	case reflect.Array:
-		n := t.Len()
-		return func(unsafe.Pointer) bool { return n == 0 }
-	}
-	return func(p unsafe.Pointer) bool { return reflect.NewAt(t, p).Elem().IsZero() }
 }
 
 // specialEncode has the types that write themselves, done here without their allocations.

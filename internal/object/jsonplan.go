@@ -23,7 +23,6 @@ type plan struct {
 	typ    reflect.Type
 	size   uintptr
 	encode func(b []byte, p unsafe.Pointer) ([]byte, error)
-	empty  func(p unsafe.Pointer) bool // as omitempty sees it; nil means never
 	decode func(d *decoder, p unsafe.Pointer) bool
 	fields *structPlan // of structs
 }
@@ -92,7 +91,7 @@ type fieldPlan struct {
 	key       string // `"name":`
 	offset    uintptr
 	plan      *plan
-	omitEmpty bool
+	omitEmpty emptiness
 	zero      func(p unsafe.Pointer) bool // of omitzero, or nil
 }
 
@@ -135,7 +134,7 @@ func (b builder) addFields(s *structPlan, t reflect.Type, base uintptr) bool {
 		for option := range strings.SplitSeq(options, ",") {
 			switch option {
 			case "omitempty":
-				fp.omitEmpty = true
+				fp.omitEmpty = emptinessOf(f.Type)
 			case "omitzero":
 				fp.zero = zeroTest(f.Type)
 			case "string":
@@ -146,6 +145,66 @@ func (b builder) addFields(s *structPlan, t reflect.Type, base uintptr) bool {
 		s.list = append(s.list, fp)
 	}
 	return true
+}
+
+// emptiness is how omitempty tells whether a field is to be left out.
+type emptiness uint8
+
+const (
+	never      emptiness = iota
+	nilPointer           // pointers
+	noLength             // strings and slices, whose length is their second word
+	noEntries            // maps
+	zeroByte             // bool
+	zeroInt32
+	zeroInt64
+	zeroOther // whatever else: by reflection
+)
+
+func emptinessOf(t reflect.Type) emptiness {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return nilPointer
+	case reflect.String, reflect.Slice:
+		return noLength
+	case reflect.Map:
+		return noEntries
+	case reflect.Bool, reflect.Uint8, reflect.Int8:
+		return zeroByte
+	case reflect.Int32, reflect.Uint32:
+		return zeroInt32
+	case reflect.Int64, reflect.Uint64:
+		return zeroInt64
+	case reflect.Struct:
+		return never
+	case reflect.Array:
+		if t.Len() > 0 {
+			return never
+		}
+	}
+	return zeroOther
+}
+
+// leaveOut says whether the field at p is not to be written.
+func (f *fieldPlan) leaveOut(p unsafe.Pointer) bool {
+	switch f.omitEmpty {
+	case never:
+	case nilPointer:
+		return *(*unsafe.Pointer)(p) == nil
+	case noLength:
+		return *(*int)(unsafe.Add(p, unsafe.Sizeof(p))) == 0
+	case noEntries: // a map is a pointer to its header, and len needs only that
+		return len(*(*map[string]struct{})(p)) == 0
+	case zeroByte:
+		return *(*uint8)(p) == 0
+	case zeroInt32:
+		return *(*int32)(p) == 0
+	case zeroInt64:
+		return *(*int64)(p) == 0
+	default:
+		return reflect.NewAt(f.plan.typ, p).Elem().IsZero()
+	}
+	return f.zero != nil && f.zero(p)
 }
 
 // implements says whether the type or a pointer to it has the methods.

@@ -114,15 +114,28 @@ func appendCompact(dst, src []byte) ([]byte, bool) {
 		return dst, false
 	}
 	c.space()
-	return c.dst, c.at == len(src)
+	return append(c.dst, src[c.from:c.at]...), c.at == len(src)
 }
 
+// compacter walks through src; most of it is copied as it is, in pieces as long as can be.
 type compacter struct {
 	src, dst []byte
 	at       int
+	from     int // what is behind it and before at is not copied yet
 }
 
-func (c *compacter) space() { c.at = skipSpace(c.src, c.at) }
+// instead replaces the n bytes that follow.
+func (c *compacter) instead(n int, with ...byte) {
+	c.dst = append(append(c.dst, c.src[c.from:c.at]...), with...)
+	c.at += n
+	c.from = c.at
+}
+
+func (c *compacter) space() {
+	if n := skipSpace(c.src, c.at) - c.at; n > 0 {
+		c.instead(n)
+	}
+}
 
 // maxDepth bounds recursion; what is deeper takes the slow way.
 const maxDepth = 200
@@ -151,7 +164,6 @@ func (c *compacter) value(depth int) bool {
 	if end < 0 {
 		return false
 	}
-	c.dst = append(c.dst, c.src[c.at:end]...)
 	c.at = end
 	return true
 }
@@ -159,7 +171,6 @@ func (c *compacter) value(depth int) bool {
 func (c *compacter) composite(depth int) bool {
 	object := c.src[c.at] == '{'
 	closing := c.src[c.at] + 2
-	c.dst = append(c.dst, c.src[c.at])
 	c.at++
 	c.space()
 	if c.peek() != closing {
@@ -172,7 +183,6 @@ func (c *compacter) composite(depth int) bool {
 				if c.peek() != ':' {
 					return false
 				}
-				c.dst = append(c.dst, ':')
 				c.at++
 				c.space()
 			}
@@ -183,7 +193,6 @@ func (c *compacter) composite(depth int) bool {
 			if c.peek() != ',' {
 				break
 			}
-			c.dst = append(c.dst, ',')
 			c.at++
 			c.space()
 		}
@@ -191,59 +200,42 @@ func (c *compacter) composite(depth int) bool {
 	if c.peek() != closing {
 		return false
 	}
-	c.dst = append(c.dst, closing)
 	c.at++
 	return true
 }
 
 func (c *compacter) literal(word string) bool {
-	if len(c.src)-c.at < len(word) || string(c.src[c.at:c.at+len(word)]) != word {
-		return false
-	}
-	c.dst = append(c.dst, word...)
+	_, ok := cutPrefix(c.src[c.at:], word)
 	c.at += len(word)
-	return true
+	return ok
 }
 
-// string copies a string; it escapes <, >, & and the two line separators.
+// string passes a string; it escapes <, >, & and the two line separators.
 func (c *compacter) string() bool {
-	c.dst = append(c.dst, '"')
 	c.at++
-	for {
-		rest := c.src[c.at:]
-		n := plain(unsafe.String(unsafe.SliceData(rest), len(rest)))
-		c.dst = append(c.dst, rest[:n]...)
-		c.at += n
-		if rest = rest[n:]; len(rest) == 0 {
-			return false
-		}
-		switch ch := rest[0]; {
+	for c.at < len(c.src) {
+		ch := c.src[c.at]
+		switch {
 		case ch == '"':
-			c.dst = append(c.dst, '"')
 			c.at++
 			return true
 		case ch == '\\':
-			n := escapeEnd(rest)
+			n := escapeEnd(c.src[c.at:])
 			if n < 0 {
 				return false
 			}
-			c.dst = append(c.dst, rest[:n]...)
 			c.at += n
 		case ch < 0x20:
 			return false
-		case ch < utf8.RuneSelf: // < > &
-			c.dst = append(c.dst, `\u00`...)
-			c.dst = append(c.dst, hexDigits[ch>>4], hexDigits[ch&15])
-			c.at++
-		case ch == 0xe2 && len(rest) > 2 && rest[1] == 0x80 && rest[2]&^1 == 0xa8:
-			c.dst = append(c.dst, `\u202`...)
-			c.dst = append(c.dst, hexDigits[rest[2]&15])
-			c.at += 3
+		case ch == '<' || ch == '>' || ch == '&':
+			c.instead(1, '\\', 'u', '0', '0', hexDigits[ch>>4], hexDigits[ch&15])
+		case ch == 0xe2 && len(c.src)-c.at > 2 && c.src[c.at+1] == 0x80 && c.src[c.at+2]&^1 == 0xa8:
+			c.instead(3, '\\', 'u', '2', '0', '2', hexDigits[c.src[c.at+2]&15])
 		default:
-			c.dst = append(c.dst, ch)
 			c.at++
 		}
 	}
+	return false
 }
 
 // escapeEnd is the length of the escape sequence that b starts with, or -1.
