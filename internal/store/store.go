@@ -216,6 +216,13 @@ type Watch interface {
 	Close()
 }
 
+// ProgressRequester is a Watch that does not know by itself how far a store has come in which nothing it tells of
+// changes (etcd: others write outside of the prefix). RequestProgress makes Next return soon with the progress; a
+// stream that is still behind may ignore it, so whoever waits for a revision asks again, every 100 ms or so.
+type ProgressRequester interface {
+	RequestProgress(ctx context.Context) error
+}
+
 // The errors of a Store.
 var (
 	ErrNotFound  = errors.New("store: no such record")

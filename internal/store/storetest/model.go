@@ -165,8 +165,8 @@ func testModel(t *testing.T, c Config) {
 			if rnd.IntN(3) == 0 {
 				r.After = pick()
 				r.After.Prefix = r.Prefix
-				if k.Namespace == "" {
-					r.After.Namespace = ""
+				if (k.Namespace == "") != (r.After.Namespace == "") {
+					r.After = store.Key{} // no prefix has records with and without a namespace
 				}
 			}
 			if rnd.IntN(2) == 0 {

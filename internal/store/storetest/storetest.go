@@ -176,40 +176,52 @@ func watch(t testing.TB, s store.Store, from int64) store.Watch {
 	return w
 }
 
-// asker is a watch of a store whose progress has to be asked for.
-type asker interface {
-	RequestProgress(ctx context.Context) error
-}
-
 // collect reads a watch until it is complete up to revision.
 func collect(t testing.TB, w store.Watch, from, upTo int64) []store.Event {
 	t.Helper()
 	ctx := patience(t)
 	var all []store.Event
 	last := from
+	if p, ok := w.(store.ProgressRequester); ok {
+		defer ask(ctx, p)()
+	}
 	for last < upTo {
-		if a, ok := w.(asker); ok {
-			if err := a.RequestProgress(ctx); err != nil {
-				t.Fatalf("request progress: %v", err)
-			}
-		}
 		events, progress, err := w.Next(ctx)
 		if err != nil {
 			t.Fatalf("next after %d: %v", last, err)
 		}
+		at := last
 		for _, e := range events {
-			if e.Revision <= last && len(all) == 0 || e.Revision < last || e.Revision > progress {
-				t.Fatalf("event of revision %d after %d with progress %d", e.Revision, last, progress)
+			if e.Revision <= last || e.Revision < at || e.Revision > progress {
+				t.Fatalf("event of revision %d after %d, complete up to %d, with progress %d", e.Revision, at, last, progress)
 			}
-			last = e.Revision
+			at = e.Revision
 		}
-		if progress < last {
-			t.Fatalf("progress %d after %d", progress, last)
+		if progress < at || progress < last {
+			t.Fatalf("progress %d after %d", progress, max(at, last))
 		}
 		last = progress
 		all = append(all, events...)
 	}
 	return all
+}
+
+// ask asks for progress again and again until the returned function is called.
+func ask(ctx context.Context, p store.ProgressRequester) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			_ = p.RequestProgress(ctx)
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+			}
+		}
+	})
+	return func() { cancel(); wg.Wait() }
 }
 
 func sameRecord(a, b store.Record) bool {
