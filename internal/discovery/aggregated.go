@@ -45,7 +45,7 @@ func aggregatedVersion(group string, v *resource.GroupVersion) apidiscoveryv2.AP
 			ResponseKind:     &metav1.GroupVersionKind{Kind: r.Names.Kind},
 			Scope:            scope,
 			SingularResource: r.Names.Singular,
-			Verbs:            verbs(r.Verbs),
+			Verbs:            rowVerbs(row),
 			ShortNames:       r.Names.Short,
 			Categories:       r.Names.Categories,
 		}

@@ -69,7 +69,7 @@ func Resources(s *resource.Snapshot, group, version string) *metav1.APIResourceL
 			SingularName:       r.Names.Singular,
 			Namespaced:         r.Scope == resource.Namespaced,
 			Kind:               r.Names.Kind,
-			Verbs:              verbs(r.Verbs),
+			Verbs:              rowVerbs(row),
 			ShortNames:         r.Names.Short,
 			Categories:         r.Names.Categories,
 			StorageVersionHash: storageVersionHash(r),
@@ -129,8 +129,24 @@ func apiVersion(group, version string) string {
 	return group + "/" + version
 }
 
-// verbs are a resource's verbs as discovery lists them: a connection is a create or a get (or any other verb that
-// its set has).
+// customVerbs is the order that custom resources list their verbs in.
+var customVerbs = []resource.Verbs{resource.Delete, resource.DeleteCollection, resource.Get, resource.List, resource.Patch, resource.Create, resource.Update, resource.Watch}
+
+// rowVerbs are the verbs of a resource as discovery lists them.
+func rowVerbs(row resource.Row) metav1.Verbs {
+	if !custom(row) {
+		return verbs(row.Resource.Verbs)
+	}
+	out := metav1.Verbs{}
+	for _, v := range customVerbs {
+		if row.Resource.Verbs.Has(v) {
+			out = append(out, v.Names()...)
+		}
+	}
+	return out
+}
+
+// verbs lists a set of verbs, which is never null.
 func verbs(v resource.Verbs) metav1.Verbs {
 	if names := v.Names(); names != nil {
 		return names

@@ -1,13 +1,13 @@
 package discovery
 
 import (
-	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/pintle-io/pintle/internal/resource"
-	pschema "github.com/pintle-io/pintle/internal/schema"
 )
 
 // openapiPaths lists the documents of a snapshot: "api/v1", "apis/apps", "apis/apps/v1", "version" and so on. Each is
@@ -15,7 +15,7 @@ import (
 func openapiPaths(s *resource.Snapshot) []string {
 	out := []string{".well-known/openid-configuration", "api", "apis", "openid/v1/jwks", "version"}
 	for _, g := range s.Groups {
-		if g.Name != "" {
+		if g.Name != "" && slices.ContainsFunc(g.Versions, builtin) {
 			out = append(out, "apis/"+g.Name)
 		}
 		for i := range g.Versions {
@@ -25,6 +25,11 @@ func openapiPaths(s *resource.Snapshot) []string {
 		}
 	}
 	return out
+}
+
+// builtin says whether a version has kinds of our own: only their groups have a document.
+func builtin(v resource.GroupVersion) bool {
+	return slices.ContainsFunc(v.Rows, func(r resource.Row) bool { return r.Resource != nil && !custom(r) })
 }
 
 // local says whether a version is served here.
@@ -37,52 +42,73 @@ func local(v *resource.GroupVersion) bool {
 	return true
 }
 
-// Document is the OpenAPI v3 document of a path as openapiPaths has it, or nil when there is none. version is the
-// Kubernetes version that it tells ("1.36").
-func Document(s *resource.Snapshot, schemas *pschema.Builtin, version, path string) ([]byte, error) {
-	d, err := makeDocument(s, schemas, version, path)
-	if d == nil || err != nil {
-		return nil, err
+// custom says whether a row is of a custom resource: its objects are trees.
+func custom(row resource.Row) bool { return row.Version.Codec != nil && row.Version.Codec.New == nil }
+
+// versionOf is the version whose document is at path, or nil when there is none.
+func versionOf(s *resource.Snapshot, path string) *resource.GroupVersion {
+	gv, ok := parsePath(path)
+	if !ok {
+		return nil
 	}
-	return json.Marshal(d)
+	v := groupVersion(s, gv.Group, gv.Version)
+	if v == nil || !local(v) {
+		return nil
+	}
+	return v
 }
 
-func makeDocument(s *resource.Snapshot, schemas *pschema.Builtin, version, path string) (*document, error) {
+// parsePath reads "api/v1" and "apis/apps/v1".
+func parsePath(path string) (gv schema.GroupVersion, ok bool) {
 	parts := strings.Split(path, "/")
-	var gv schema.GroupVersion
-	var served *resource.GroupVersion
 	switch {
 	case len(parts) == 2 && parts[0] == "api":
-		gv.Version = parts[1]
+		return schema.GroupVersion{Version: parts[1]}, true
 	case len(parts) == 3 && parts[0] == "apis":
-		gv.Group, gv.Version = parts[1], parts[2]
+		return schema.GroupVersion{Group: parts[1], Version: parts[2]}, true
 	}
-	if gv.Version != "" {
-		if served = groupVersion(s, gv.Group, gv.Version); served == nil || !local(served) {
-			return nil, nil
-		}
-	}
+	return gv, false
+}
+
+// document makes the document of a path as openapiPaths has it.
+func (o *OpenAPI) document(s *resource.Snapshot, path string) (*document, error) {
+	gv, versioned := parsePath(path)
 	types, err := typesOf(gv)
 	if err != nil {
 		return nil, err
 	}
-	sw := &schemaWriter{schemas: schemas, types: types.components, gv: gv, out: map[string]*node{}}
+	sw := &schemaWriter{schemas: o.Schemas, types: types.components, gv: gv, out: map[string]*node{}}
 	w := &pathWriter{schemas: sw, types: types, gv: gv, paths: map[string]*pathItem{}}
-
+	d := &document{
+		OpenAPI: "3.0.0",
+		Info:    info{Title: "Kubernetes", Version: o.Version},
+		Components: components{SecuritySchemes: map[string]*securityScheme{
+			"BearerToken": {Type: "apiKey", Description: "Bearer Token authentication", Name: "authorization", In: "header"},
+		}},
+	}
 	switch {
-	case served != nil:
+	case versioned:
+		v := versionOf(s, path)
+		if v == nil {
+			return nil, fmt.Errorf("discovery: nothing is served at %s", path)
+		}
 		w.title = groupTitle(gv.Group) + titleCase(gv.Version)
 		w.tags = []string{groupTag(gv.Group) + "_" + gv.Version}
-		w.plain(rootOf(gv)+"/", "get available resources", "get"+w.title+"APIResources", w.meta("APIResourceList"), single)
-		for _, row := range served.Rows {
+		for _, row := range v.Rows {
+			if custom(row) {
+				d.Info, d.Components.SecuritySchemes = info{Title: "Kubernetes CRD Swagger", Version: "v0.1.0"}, nil
+				if err := o.customRow(w, row); err != nil {
+					return nil, err
+				}
+				continue
+			}
+			w.plain(rootOf(gv)+"/", "get available resources", "get"+w.title+"APIResources", w.meta("APIResourceList"), single)
 			w.row(row)
 		}
-	case len(parts) == 2 && parts[0] == "apis":
-		if findGroup(s, parts[1]) == nil {
-			return nil, nil
-		}
-		w.tags = []string{groupTag(parts[1])}
-		w.plain("/apis/"+parts[1]+"/", "get information of a group", "get"+groupTitle(parts[1])+"APIGroup", w.meta("APIGroup"), single)
+	case strings.HasPrefix(path, "apis/"):
+		group := strings.TrimPrefix(path, "apis/")
+		w.tags = []string{groupTag(group)}
+		w.plain("/apis/"+group+"/", "get information of a group", "get"+groupTitle(group)+"APIGroup", w.meta("APIGroup"), single)
 	case path == "api":
 		w.tags = []string{"core"}
 		w.plain("/api/", "get available API versions", "getCoreAPIVersions", w.meta("APIVersions"), single)
@@ -101,20 +127,13 @@ func makeDocument(s *resource.Snapshot, schemas *pschema.Builtin, version, path 
 		w.plain("/.well-known/openid-configuration/", "get service account issuer OpenID configuration, also known as the 'OIDC discovery doc'",
 			"getServiceAccountIssuerOpenIDConfiguration", &node{Type: "string"}, single[:1])
 	default:
-		return nil, nil
+		return nil, fmt.Errorf("discovery: no document at %s", path)
 	}
-
 	for _, p := range w.paths {
 		p.share()
 	}
-	return &document{
-		OpenAPI: "3.0.0",
-		Info:    info{Title: "Kubernetes", Version: version},
-		Paths:   w.paths,
-		Components: components{Schemas: sw.out, SecuritySchemes: map[string]*securityScheme{
-			"BearerToken": {Type: "apiKey", Description: "Bearer Token authentication", Name: "authorization", In: "header"},
-		}},
-	}, nil
+	d.Paths, d.Components.Schemas = w.paths, sw.out
+	return d, nil
 }
 
 // plain adds a GET that concerns no kind.

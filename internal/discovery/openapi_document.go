@@ -18,7 +18,7 @@ type info struct {
 
 type components struct {
 	Schemas         map[string]*node           `json:"schemas,omitempty"`
-	SecuritySchemes map[string]*securityScheme `json:"securitySchemes"`
+	SecuritySchemes map[string]*securityScheme `json:"securitySchemes,omitempty"`
 }
 
 type securityScheme struct {
@@ -97,12 +97,14 @@ type node struct {
 	Format      string           `json:"format,omitempty"`
 	Default     json.RawMessage  `json:"default,omitempty"`
 	UniqueItems bool             `json:"uniqueItems,omitempty"`
-	Enum        []string         `json:"enum,omitempty"`
+	Enum        []any            `json:"enum,omitempty"`
 	Items       *node            `json:"items,omitempty"`
 	AllOf       []*node          `json:"allOf,omitempty"`
 	OneOf       []*node          `json:"oneOf,omitempty"`
+	AnyOf       []*node          `json:"anyOf,omitempty"`
+	Not         *node            `json:"not,omitempty"`
 	Properties  map[string]*node `json:"properties,omitempty"`
-	Additional  *node            `json:"additionalProperties,omitempty"`
+	Additional  *additional      `json:"additionalProperties,omitempty"`
 	Required    []string         `json:"required,omitempty"`
 
 	Kinds         []kind          `json:"x-kubernetes-group-version-kind,omitempty"`
@@ -112,6 +114,55 @@ type node struct {
 	PatchMergeKey string          `json:"x-kubernetes-patch-merge-key,omitempty"`
 	PatchStrategy string          `json:"x-kubernetes-patch-strategy,omitempty"`
 	Unions        json.RawMessage `json:"x-kubernetes-unions,omitempty"`
+
+	// The rest is of custom resources.
+
+	Title            string          `json:"title,omitempty"`
+	Nullable         bool            `json:"nullable,omitempty"`
+	Pattern          string          `json:"pattern,omitempty"`
+	MinLength        *int64          `json:"minLength,omitempty"`
+	MaxLength        *int64          `json:"maxLength,omitempty"`
+	MinItems         *int64          `json:"minItems,omitempty"`
+	MaxItems         *int64          `json:"maxItems,omitempty"`
+	MinProperties    *int64          `json:"minProperties,omitempty"`
+	MaxProperties    *int64          `json:"maxProperties,omitempty"`
+	Minimum          *float64        `json:"minimum,omitempty"`
+	Maximum          *float64        `json:"maximum,omitempty"`
+	ExclusiveMinimum bool            `json:"exclusiveMinimum,omitempty"`
+	ExclusiveMaximum bool            `json:"exclusiveMaximum,omitempty"`
+	MultipleOf       *float64        `json:"multipleOf,omitempty"`
+	Example          json.RawMessage `json:"example,omitempty"`
+	ExternalDocs     *externalDocs   `json:"externalDocs,omitempty"`
+	Embedded         bool            `json:"x-kubernetes-embedded-resource,omitempty"`
+	IntOrString      bool            `json:"x-kubernetes-int-or-string,omitempty"`
+	PreserveUnknown  bool            `json:"x-kubernetes-preserve-unknown-fields,omitempty"`
+	Validations      json.RawMessage `json:"x-kubernetes-validations,omitempty"`
+}
+
+// additional is the schema of whatever else an object has, or whether it has anything else.
+type additional struct {
+	schema *node
+	allows bool
+}
+
+func (a *additional) MarshalJSON() ([]byte, error) {
+	if a.schema == nil {
+		return json.Marshal(a.allows)
+	}
+	return json.Marshal(a.schema)
+}
+
+func (a *additional) UnmarshalJSON(b []byte) error {
+	if json.Unmarshal(b, &a.allows) == nil {
+		return nil
+	}
+	a.schema = &node{}
+	return json.Unmarshal(b, a.schema)
+}
+
+type externalDocs struct {
+	Description string `json:"description,omitempty"`
+	URL         string `json:"url,omitempty"`
 }
 
 type kind struct {

@@ -95,7 +95,10 @@ func (w *schemaWriter) value(s *pschema.Schema, description string, undocumented
 
 // shape writes type and format, and what is below; t is the Go type of a component.
 func (w *schemaWriter) shape(n *node, s *pschema.Schema, t reflect.Type) {
-	n.Format, n.Enum, n.Required = s.Format, s.Enum, s.Required
+	n.Format, n.Required = s.Format, s.Required
+	for _, e := range s.Enum {
+		n.Enum = append(n.Enum, e)
+	}
 	switch s.Type {
 	case pschema.Any:
 		n.Type, n.Format = s.Format, ""
@@ -108,7 +111,7 @@ func (w *schemaWriter) shape(n *node, s *pschema.Schema, t reflect.Type) {
 		}
 	case pschema.Map:
 		n.Type = "object"
-		n.Additional = w.value(s.Items, "", false)
+		n.Additional = &additional{schema: w.value(s.Items, "", false)}
 	case pschema.List:
 		n.Type = "array"
 		n.Items = w.value(s.Items, "", false)

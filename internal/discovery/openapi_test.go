@@ -15,7 +15,10 @@ import (
 	"strings"
 	"testing"
 
+	openapi_v3 "github.com/google/gnostic-models/openapiv3"
 	"golang.org/x/tools/txtar"
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
 
 	pschema "github.com/pintle-io/pintle/internal/schema"
 )
@@ -47,7 +50,7 @@ func recordedOpenAPI(t testing.TB) map[string][]byte {
 // TestOpenAPIRecorded compares every document with the recorded one. What differs has to be in
 // testdata/openapi-differences.txt, which gives the reasons, and all of that has to differ.
 func TestOpenAPIRecorded(t *testing.T) {
-	s, schemas := builtinSnapshot(t), pschema.NewBuiltin()
+	s, o := builtinSnapshot(t), testOpenAPI()
 	recorded := recordedOpenAPI(t)
 	found := map[string]bool{}
 	for path, data := range recorded {
@@ -58,10 +61,14 @@ func TestOpenAPIRecorded(t *testing.T) {
 		if err := json.Unmarshal(data, &want); err != nil {
 			t.Fatal(err)
 		}
-		b, err := Document(s, schemas, "1.36", path)
-		if err != nil || b == nil {
-			t.Errorf("%s: %s, %v", path, b, err)
+		d, err := o.document(s, path)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
 			continue
+		}
+		b, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
 		}
 		if err := json.Unmarshal(b, &got); err != nil {
 			t.Fatal(err)
@@ -93,6 +100,60 @@ func TestOpenAPIRecorded(t *testing.T) {
 		if !found[d] {
 			t.Errorf("differs no more, take it out of %s: %s", file, d)
 		}
+	}
+}
+
+// TestOpenAPIProtobuf compares the protobuf form with what the reference's library makes of the JSON.
+func TestOpenAPIProtobuf(t *testing.T) {
+	s, o := builtinSnapshot(t), testOpenAPI()
+	for _, path := range openapiPaths(s) {
+		d, err := o.document(s, path)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		ours := (&protoWriter{yaml: map[string]string{}}).document(d)
+		j, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := openapi_v3.ParseDocument(j)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got openapi_v3.Document
+		if err := proto.Unmarshal(ours, &got); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if !proto.Equal(want, &got) {
+			w, g := strings.Split(prototext.Format(want), "\n"), strings.Split(prototext.Format(&got), "\n")
+			for i := range w {
+				if i >= len(g) || strings.ReplaceAll(w[i], " ", "") != strings.ReplaceAll(g[i], " ", "") {
+					t.Errorf("%s differs first in line %d: want %s", path, i, w[i])
+					t.Errorf("got %s", strings.Join(g[max(0, i-8):min(i+2, len(g))], "\n"))
+					break
+				}
+			}
+		}
+	}
+}
+
+func testOpenAPI() *OpenAPI {
+	return NewOpenAPI(OpenAPIConfig{Schemas: pschema.NewBuiltin(), Version: "1.36"})
+}
+
+func BenchmarkOpenAPI(b *testing.B) {
+	s, o := builtinSnapshot(b), testOpenAPI()
+	for _, protobuf := range []bool{false, true} {
+		b.Run(fmt.Sprintf("protobuf=%v", protobuf), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				z, err := o.make(s, docKey{path: "apis/apps/v1", protobuf: protobuf})
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(float64(len(z)), "B-kept")
+			}
+		})
 	}
 }
 

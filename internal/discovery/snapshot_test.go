@@ -89,7 +89,7 @@ func builtinRow(gv schema.GroupVersion, d apidiscoveryv2.APIResourceDiscovery, s
 		r.Prefix = d.Resource
 	}
 	r.Rules.ReturnDeleted = returnDeleted[kind]
-	version := resource.Version{Group: gv.Group, Name: gv.Version, Served: true, Storage: true, Codec: &object.Codec{Kind: gvk},
+	version := resource.Version{Group: gv.Group, Name: gv.Version, Served: true, Storage: true, Codec: &object.Codec{Kind: gvk, New: func() object.Object { return nil }},
 		Schema: func() *pschema.Schema { return schemas.Kind(gvk.Group, gvk.Version, gvk.Kind) }}
 	for _, s := range d.Subresources {
 		sub := resource.Subresource{Name: s.Subresource, Verbs: verbSet(s.Verbs), Kind: gv.WithKind(s.ResponseKind.Kind)}
