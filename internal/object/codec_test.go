@@ -337,11 +337,36 @@ func TestBadRequest(t *testing.T) {
 		``:             `the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json parse error: unexpected end of JSON input (<empty>)`,
 		`{"data":1}`:   `ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal number into Go struct field ConfigMap.data of type map[string]string`,
 		`[1]`:          `the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" } (5b315d)`,
-		`{"kind":"X"}`: `X in version "v1" cannot be handled as a ConfigMap: no kind "X" is registered for version "v1" in scheme "pkg/api/legacyscheme/scheme.go:30"`,
+		`{"kind":"X"}`: `X in version "v1" cannot be handled as a ConfigMap: no kind "X" is registered for version "v1" in scheme "pkg/runtime/scheme.go:111"`,
 	} {
 		_, _, err := c.Decode(JSON, []byte(body), false)
 		if got := c.BadRequest(err, []byte(body)); got != want {
 			t.Errorf("%s\n got %s\nwant %s", body, got, want)
+		}
+	}
+}
+
+func TestKindErrorMessage(t *testing.T) {
+	configMap := corev1.SchemeGroupVersion.WithKind("ConfigMap")
+	hpa := func(v string) schema.GroupVersionKind {
+		return schema.GroupVersionKind{Group: "autoscaling", Version: v, Kind: "HorizontalPodAutoscaler"}
+	}
+	for _, tc := range []struct {
+		got, want schema.GroupVersionKind
+		known     bool
+		message   string
+	}{
+		{corev1.SchemeGroupVersion.WithKind("Secret"), configMap, true,
+			`Secret in version "v1" cannot be handled as a ConfigMap: converting (v1.Secret) to (core.ConfigMap): unknown conversion`},
+		{schema.GroupVersionKind{Version: "v2", Kind: "ConfigMap"}, configMap, false,
+			`ConfigMap in version "v2" cannot be handled as a ConfigMap: no kind "ConfigMap" is registered for version "v2" in scheme "pkg/runtime/scheme.go:111"`},
+		{schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}, configMap, true,
+			`Deployment in version "v1" cannot be handled as a ConfigMap: converting (v1.Deployment) to (core.ConfigMap): unknown conversion`},
+		{hpa("v1"), hpa("v2"), true, `the API version in the data (autoscaling/v1) does not match the expected API version (autoscaling/v2)`},
+	} {
+		got := (&KindError{tc.got, tc.want}).Message(func(schema.GroupVersionKind) bool { return tc.known })
+		if got != tc.message {
+			t.Errorf("\n got %s\nwant %s", got, tc.message)
 		}
 	}
 }

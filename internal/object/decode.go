@@ -20,96 +20,108 @@ import (
 // The bytes may leave out apiVersion and kind. When a struct's bytes name others than the codec's, the error is
 // a *KindError; a tree is returned as it is, for the caller to compare. Every other error is a *DecodeError.
 func (c *Codec) Decode(e Encoding, data []byte, strict bool) (obj Object, warnings []string, err error) {
-	obj, ok := Object(nil), false
-	switch e {
-	case JSON:
-		obj, ok = c.decodeJSON(data, strict)
-	case YAML:
-		obj, ok = c.decodeYAML(data, strict)
-	case Protobuf:
-		obj, ok = c.decodeProtobuf(data)
-	}
-	if ok {
-		return obj, nil, nil
-	}
-	return c.decodeSlow(e, data, strict)
-}
-
-// decodeJSON is the quick way: ok is false whenever anything is unusual.
-func (c *Codec) decodeJSON(data []byte, strict bool) (obj Object, ok bool) {
 	if c.New == nil {
-		m, ok := decodeTree(data)
-		if !ok {
-			return nil, false
-		}
-		u := &unstructured.Unstructured{Object: m}
-		// The slow way knows what to say when apiVersion or kind is missing or misspelt.
-		return u, u.GetKind() != "" && u.GetAPIVersion() != "" && strings.Count(u.GetAPIVersion(), "/") <= 1
+		return c.decodeTree(e, data, strict)
 	}
 	obj = c.New()
-	return obj, decodeStruct(data, reflect.ValueOf(obj), strict) && c.isKind(obj)
+	if decodeQuick(e, data, c.Kind, obj, strict) {
+		return obj, nil, nil
+	}
+	obj = c.New()
+	if warnings, err = decodeSlow(e, data, c.Kind, obj, strict); err != nil {
+		return nil, nil, err
+	}
+	return obj, warnings, nil
 }
 
-// isKind says whether the object names exactly the codec's kind.
-func (c *Codec) isKind(obj Object) bool {
-	k := obj.GetObjectKind().GroupVersionKind()
-	return k == c.Kind
+// DecodeAny reads any API value into a zero struct: also those without object metadata, such as options, Scale
+// or TokenRequest. Warnings and errors are those of Decode.
+func DecodeAny(e Encoding, data []byte, kind schema.GroupVersionKind, into runtime.Object, strict bool) (warnings []string, err error) {
+	if decodeQuick(e, data, kind, into, strict) {
+		return nil, nil
+	}
+	reflect.ValueOf(into).Elem().SetZero()
+	return decodeSlow(e, data, kind, into, strict)
 }
 
-// decodeYAML converts to JSON first, as the reference does: once, unless it finds fault.
-func (c *Codec) decodeYAML(data []byte, strict bool) (Object, bool) {
-	convert := yaml.YAMLToJSON
+// decodeQuick is not ok whenever anything is unusual or wrong; then into may have been written to.
+func decodeQuick(e Encoding, data []byte, kind schema.GroupVersionKind, into runtime.Object, strict bool) bool {
+	switch e {
+	case YAML:
+		converted, err := yamlToJSON(data, strict)
+		if err != nil {
+			return false
+		}
+		data = converted
+		fallthrough
+	case JSON:
+		return decodeStruct(data, reflect.ValueOf(into), strict) && into.GetObjectKind().GroupVersionKind() == kind
+	case Protobuf:
+		env, ok := openEnvelope(data)
+		if !ok || string(env.kind) != kind.Kind || !isAPIVersion(string(env.apiVersion), kind) {
+			return false
+		}
+		m, ok := into.(protoMessage)
+		if !ok || m.Unmarshal(env.raw) != nil {
+			return false
+		}
+		into.GetObjectKind().SetGroupVersionKind(kind)
+		return true
+	}
+	return false
+}
+
+// yamlToJSON converts as the reference does, which when strict also looks for duplicate keys.
+func yamlToJSON(data []byte, strict bool) ([]byte, error) {
 	if strict {
-		convert = yaml.YAMLToJSONStrict
+		return yaml.YAMLToJSONStrict(data)
 	}
-	converted, err := convert(data)
-	if err != nil {
-		return nil, false
-	}
-	return c.decodeJSON(converted, strict)
+	return yaml.YAMLToJSON(data)
 }
 
-func (c *Codec) decodeProtobuf(data []byte) (Object, bool) {
-	env, ok := openEnvelope(data)
-	if !ok || c.New == nil || string(env.kind) != c.Kind.Kind || !isAPIVersion(string(env.apiVersion), c.Kind) {
-		return nil, false
+// decodeTree reads a tree, the quick way if it can.
+func (c *Codec) decodeTree(e Encoding, data []byte, strict bool) (Object, []string, error) {
+	doc := data
+	if e == YAML {
+		doc, _ = yamlToJSON(data, strict) // nil on failure
 	}
-	obj := c.New()
-	m, ok := obj.(protoMessage)
-	if !ok || m.Unmarshal(env.raw) != nil {
-		return nil, false
+	if e == JSON || e == YAML {
+		if m, ok := decodeTree(doc); ok {
+			u := &unstructured.Unstructured{Object: m}
+			// The slow way knows what to say when apiVersion or kind is missing or misspelt.
+			if u.GetKind() != "" && u.GetAPIVersion() != "" && strings.Count(u.GetAPIVersion(), "/") <= 1 {
+				return u, nil, nil
+			}
+		}
 	}
-	obj.GetObjectKind().SetGroupVersionKind(c.Kind)
-	return obj, true
+	u := &unstructured.Unstructured{}
+	warnings, err := decodeSlow(e, data, c.Kind, u, strict)
+	if err != nil {
+		return nil, nil, err
+	}
+	return u, warnings, nil
 }
 
 // decodeSlow is the reference's own way, for what is unusual or wrong.
-func (c *Codec) decodeSlow(e Encoding, data []byte, strict bool) (Object, []string, error) {
-	into := runtime.Object(c.NewObject())
-	if c.New == nil {
-		into = &unstructured.Unstructured{}
-	}
-	s := machinery(e, only{c.Kind, into}, strict)
-	got, kind, err := s.Decode(data, &c.Kind, into)
-	warnings := []string(nil)
+func decodeSlow(e Encoding, data []byte, kind schema.GroupVersionKind, into runtime.Object, strict bool) (warnings []string, err error) {
+	got, found, err := machinery(e, only{kind, into}, strict).Decode(data, &kind, into)
 	if strictErr, ok := runtime.AsStrictDecodingError(err); ok && got != nil {
 		warnings, err = texts(strictErr.Errors()), nil
 	}
 	if err != nil {
 		if e, ok := err.(*KindError); ok {
-			return nil, nil, e
+			return nil, e
 		}
 		d := &DecodeError{Err: err}
-		if kind != nil {
-			d.Kind = *kind
+		if found != nil {
+			d.Kind = *found
 		}
-		return nil, nil, d
+		return nil, d
 	}
-	obj := got.(Object)
-	if c.New != nil {
-		obj.GetObjectKind().SetGroupVersionKind(c.Kind)
+	if _, tree := into.(*unstructured.Unstructured); !tree {
+		into.GetObjectKind().SetGroupVersionKind(kind)
 	}
-	return obj, warnings, nil
+	return warnings, nil
 }
 
 // DecodeKind reads only which kind the bytes say they are; both may be empty. The error's text is the decoder's.
@@ -155,8 +167,11 @@ type only struct {
 	into runtime.Object
 }
 
-// New is asked for kinds other than the one to decode into.
+// New is asked for kinds other than the one to decode into. Options are the same in every group and version.
 func (o only) New(kind schema.GroupVersionKind) (runtime.Object, error) {
+	if kind.Kind == o.kind.Kind && o.kind.Group == "meta.k8s.io" && strings.HasSuffix(kind.Kind, "Options") {
+		return o.into, nil
+	}
 	return nil, &KindError{Got: kind, Want: o.kind}
 }
 

@@ -44,26 +44,6 @@ func EncodeAny(dst []byte, e Encoding, kind schema.GroupVersionKind, obj runtime
 	return appendJSON(dst, kind, obj)
 }
 
-// DecodeAny reads an API value that need not have object metadata into a struct. Errors are those of Decode.
-func DecodeAny(e Encoding, data []byte, kind schema.GroupVersionKind, into runtime.Object, strict bool) (warnings []string, err error) {
-	s := machinery(e, only{kind, into}, strict)
-	got, found, err := s.Decode(data, &kind, into)
-	if strictErr, ok := runtime.AsStrictDecodingError(err); ok && got != nil {
-		warnings, err = texts(strictErr.Errors()), nil
-	}
-	if err != nil {
-		if e, ok := err.(*KindError); ok {
-			return nil, e
-		}
-		d := &DecodeError{Err: err}
-		if found != nil {
-			d.Kind = *found
-		}
-		return nil, d
-	}
-	return warnings, nil
-}
-
 // withKind is the object itself when it names the kind, else a shallow copy that does.
 func withKind(obj runtime.Object, kind schema.GroupVersionKind) runtime.Object {
 	if u, ok := obj.(*unstructured.Unstructured); ok {

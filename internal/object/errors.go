@@ -3,6 +3,7 @@ package object
 import (
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -19,39 +20,54 @@ type DecodeError struct {
 func (e *DecodeError) Error() string { return e.Err.Error() }
 func (e *DecodeError) Unwrap() error { return e.Err }
 
-// KindError says that the bytes are an object of another kind or version than the codec's, which they spell
-// without fault as far as was looked. Whether that other kind exists only the caller knows; see its text in
-// UnknownKind, WrongKind and WrongVersion.
+// KindError says that the bytes are an object of another kind or version than expected; they were not read any
+// further. Whether the server has that other kind only the caller knows: Message makes the answer of it.
 type KindError struct {
 	Got, Want schema.GroupVersionKind
 }
 
+// schemeName is what the reference, as it is built from its module, calls its type registry in messages.
+const schemeName = "pkg/runtime/scheme.go:111"
+
+// Error is the text for a kind that the server does not have.
 func (e *KindError) Error() string {
-	return fmt.Sprintf("object: the data is of kind %v, expected %v", e.Got, e.Want)
+	return fmt.Sprintf("no kind %q is registered for version %q in scheme %q", e.Got.Kind, e.Got.GroupVersion(), schemeName)
 }
 
-// UnknownKind is the answer to data of a kind that the server does not have.
-func (e *KindError) UnknownKind() string {
-	return badRequest(e.Got, e.Want.Kind, fmt.Sprintf("no kind %q is registered for version %q in scheme %q",
-		e.Got.Kind, e.Got.GroupVersion(), "pkg/api/legacyscheme/scheme.go:30"))
+// Message is the message of the 400 that answers it; known says which kinds the server has.
+func (e *KindError) Message(known func(schema.GroupVersionKind) bool) string {
+	switch {
+	case !known(e.Got):
+		return badRequest(e.Got, e.Want.Kind, e.Error())
+	case e.Got.Kind == e.Want.Kind && goPackage(e.Got) == goPackage(e.Want):
+		return fmt.Sprintf("the API version in the data (%s) does not match the expected API version (%v)",
+			e.Got.GroupVersion(), e.Want.GroupVersion())
+	}
+	return badRequest(e.Got, e.Want.Kind, fmt.Sprintf("converting (%s.%s) to (%s.%s): unknown conversion",
+		e.Got.Version, e.Got.Kind, goPackage(e.Want), e.Want.Kind))
 }
 
-// WrongVersion is the answer to data of the codec's kind in another version that the server has.
-func (e *KindError) WrongVersion() string {
-	return fmt.Sprintf("the API version in the data (%s) does not match the expected API version (%v)",
-		e.Got.GroupVersion(), e.Want.GroupVersion())
+// goPackage is the Go package of the reference's unversioned type, which its messages mention.
+func goPackage(k schema.GroupVersionKind) string {
+	switch {
+	case k.Group == "" || k.Group == "events.k8s.io":
+		return "core"
+	case k.Group == "internal.apiserver.k8s.io":
+		return "apiserverinternal"
+	case k.Group == "extensions" && (k.Kind == "Ingress" || k.Kind == "NetworkPolicy"):
+		return "networking"
+	case k.Group == "extensions":
+		return "apps"
+	}
+	name, _, _ := strings.Cut(k.Group, ".")
+	return name
 }
 
-// WrongKind is the answer to data of another kind that the server has. The types are as the server's conversion
-// spells them, such as "v1.Secret" and "core.ConfigMap".
-func (e *KindError) WrongKind(got, want string) string {
-	return badRequest(e.Got, e.Want.Kind, fmt.Sprintf("converting (%s) to (%s): unknown conversion", got, want))
-}
-
-// BadRequest is the message of the 400 that answers a body which Decode refused with err.
+// BadRequest is the message of the 400 that answers a body which Decode refused with err; a *KindError counts as a
+// kind that the server does not have.
 func (c *Codec) BadRequest(err error, body []byte) string {
 	if e, ok := err.(*KindError); ok {
-		return e.UnknownKind()
+		return badRequest(e.Got, e.Want.Kind, e.Error())
 	}
 	if e, ok := err.(*DecodeError); ok && e.Kind.Kind != "" {
 		return badRequest(e.Kind, c.Kind.Kind, e.Err.Error())

@@ -141,6 +141,9 @@ func (b builder) addFields(s *structPlan, t reflect.Type, base uintptr) bool {
 				return false
 			}
 		}
+		if fp.zero != nil && fp.omitEmpty != never {
+			return false
+		}
 		s.by[name] = len(s.list)
 		s.list = append(s.list, fp)
 	}

@@ -146,3 +146,5 @@ func filler(s int64) *randfill.Filler {
 
 func jsonMarshal(v any) ([]byte, error)         { return gojson.Marshal(v) }
 func jsonMarshalRaw(src []byte) ([]byte, error) { return gojson.Marshal(gojson.RawMessage(src)) }
+
+func setZero(obj runtime.Object) { reflect.ValueOf(obj).Elem().SetZero() }
