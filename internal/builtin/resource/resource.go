@@ -31,11 +31,11 @@ func Resources(resource.Deps) describe.Kinds {
 		TaintRule(),
 		describe.Kind{
 			Plural: "resourceclaims", ReturnDeleted: true, Kind: "ResourceClaim", Status: true, StatusReset: describe.SpecAndMeta,
-			Versions: versions[v1.ResourceClaim, v1beta2.ResourceClaim, v1beta1.ResourceClaim](convertClaims),
+			Versions: versions[v1.ResourceClaim, v1beta2.ResourceClaim, v1beta1.ResourceClaim](moveClaim),
 		}.Resource(),
 		describe.Kind{
 			Plural: "resourceclaimtemplates", ReturnDeleted: true, Kind: "ResourceClaimTemplate",
-			Versions: versions[v1.ResourceClaimTemplate, v1beta2.ResourceClaimTemplate, v1beta1.ResourceClaimTemplate](convertTemplates),
+			Versions: versions[v1.ResourceClaimTemplate, v1beta2.ResourceClaimTemplate, v1beta1.ResourceClaimTemplate](moveTemplate),
 		}.Resource(),
 		describe.Kind{
 			Plural: "resourcepoolstatusrequests", ReturnDeleted: true, Kind: "ResourcePoolStatusRequest", Cluster: true, Conditional: true,
@@ -45,8 +45,6 @@ func Resources(resource.Deps) describe.Kinds {
 		Slice(),
 	}
 }
-
-type convert func(ctx context.Context, objs []object.Object, to string) ([]object.Object, error)
 
 // versions are those of most kinds here. v1beta1 may differ in more than its name.
 func versions[V1, V1beta2, V1beta1 any, P1 interface {
@@ -58,9 +56,9 @@ func versions[V1, V1beta2, V1beta1 any, P1 interface {
 }, P3 interface {
 	*V1beta1
 	object.Object
-}](c convert) []resource.Version {
+}](move func(tree map[string]any, toV1beta1 bool)) []resource.Version {
 	oldest := describe.Off(describe.Version[V1beta1, P3](group, "v1beta1"))
-	oldest.Convert = c
+	oldest.Convert = moving[V1, V1beta2, V1beta1, P1, P2, P3](move)
 	return []resource.Version{
 		describe.Version[V1, P1](group, "v1"),
 		describe.Off(describe.Version[V1beta2, P2](group, "v1beta2")),
@@ -71,7 +69,7 @@ func versions[V1, V1beta2, V1beta1 any, P1 interface {
 func Slice() *resource.Resource {
 	r := describe.Kind{
 		Plural: "resourceslices", ReturnDeleted: true, Kind: "ResourceSlice", Cluster: true, Rules: resource.Rules{Generation: describe.Spec},
-		Versions: versions[v1.ResourceSlice, v1beta2.ResourceSlice, v1beta1.ResourceSlice](convertSlices),
+		Versions: versions[v1.ResourceSlice, v1beta2.ResourceSlice, v1beta1.ResourceSlice](moveSlice),
 		Fields: map[string]func(object.Object) string{
 			v1.ResourceSliceSelectorNodeName: describe.Field(func(s *v1.ResourceSlice) string {
 				if s.Spec.NodeName == nil {
