@@ -43,21 +43,21 @@ func (o *OpenAPI) customRow(w *pathWriter, row resource.Row) error {
 	w.add(scoped+"/{name}", "DELETE", kind, "delete", "delete"+article(kind.Kind)+kind.Kind, "delete", scope+kind.Kind, options[metav1.DeleteOptions](), name, pretty).
 		takes(w.meta("DeleteOptions"), customMedia, false).answer(w.meta("Status"), customMedia, "200", "202")
 
-	one := func(path, what, id string, body *node, k resource.Subresource) {
-		named := append([]*parameter{pathParameter("name", "name of the "+kind.Kind)}, namespace...)
-		w.add(path, "GET", k.Kind, "get", "read "+what+kind.Kind, "read", id, options[metav1.GetOptions](), named, pretty).answer(body, customMedia, "200")
-		w.add(path, "PUT", k.Kind, "put", "replace "+what+kind.Kind, "replace", id, options[metav1.UpdateOptions](), named, pretty).
+	// Operations of subresources are of the resource's own kind too.
+	one := func(path, what, id string, body *node) {
+		w.add(path, "GET", kind, "get", "read "+what+kind.Kind, "read", id, options[metav1.GetOptions](), name, pretty).answer(body, customMedia, "200")
+		w.add(path, "PUT", kind, "put", "replace "+what+kind.Kind, "replace", id, options[metav1.UpdateOptions](), name, pretty).
 			takes(body, customMedia, true).answer(body, customMedia, "200", "201")
-		w.add(path, "PATCH", k.Kind, "patch", "partially update "+what+kind.Kind, "patch", id, options[metav1.PatchOptions](), named, pretty).
+		w.add(path, "PATCH", kind, "patch", "partially update "+what+kind.Kind, "patch", id, options[metav1.PatchOptions](), name, pretty).
 			takes(w.meta("Patch"), customPatches, true).answer(body, customMedia, "200")
 	}
-	one(scoped+"/{name}", "the specified ", scope+kind.Kind, object, resource.Subresource{Kind: kind})
+	one(scoped+"/{name}", "the specified ", scope+kind.Kind, object)
 	for _, sub := range row.Version.Subs {
 		body := object
 		if sub.Kind != kind {
 			body = w.component(sub.Kind)
 		}
-		one(scoped+"/{name}/"+sub.Name, sub.Name+" of the specified ", scope+kind.Kind+titleCase(sub.Name), body, sub)
+		one(scoped+"/{name}/"+sub.Name, sub.Name+" of the specified ", scope+kind.Kind+titleCase(sub.Name), body)
 	}
 	return nil
 }
