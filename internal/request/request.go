@@ -32,7 +32,8 @@ type Request struct {
 	Info      Info
 	User      *User
 	UserAgent string
-	SourceIP  string
+	SourceIP  string // with the port
+	AuditID   string
 	// Now is the time of the request: every timestamp that it writes.
 	Now time.Time
 	// Warnings are sent as Warning headers (RFC 7234, code 299), in order, without duplicates.

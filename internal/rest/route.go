@@ -1,0 +1,213 @@
+package rest
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/pintle-io/pintle/internal/engine"
+	"github.com/pintle-io/pintle/internal/resource"
+)
+
+// route finds who serves the request: one read of the Catalog, then the verb.
+func (s *Server) route(c *call) {
+	in := &c.req.Info
+	if !in.IsResource || !strings.HasPrefix(in.Path, "/"+in.Prefix+"/") {
+		s.nonResource(c)
+		return
+	}
+	snap := s.Catalog.Load()
+	row, ok := resource.Row{}, false
+	if (in.Prefix == "api") == (in.Group == "") {
+		row, ok = snap.Lookup(in.Group, in.Version, in.Resource)
+	}
+	switch {
+	case !ok && (in.Prefix == "api" || hasGroup(snap, in.Group)):
+		c.fail(notRouted())
+	case !ok:
+		http.NotFound(&c.w, c.r)
+	case row.Remote != nil:
+		c.row = row
+		row.Remote.ServeHTTP(&c.w, c.r.WithContext(c.ctx))
+	default:
+		c.row = row
+		c.serve(row)
+	}
+}
+
+func hasGroup(snap *resource.Snapshot, group string) bool {
+	if group == "" {
+		return false
+	}
+	for i := range snap.Groups {
+		if snap.Groups[i].Name == group {
+			return true
+		}
+	}
+	return false
+}
+
+// shape is what kind of path a resource's path is.
+type shape uint8
+
+const (
+	noPath     shape = iota
+	everywhere       // a namespaced resource, across namespaces
+	collection
+	item
+	subresource
+)
+
+// serve calls the verb for the method and the shape of the path.
+func (c *call) serve(row resource.Row) {
+	in := &c.req.Info
+	c.t = engine.Target{Resource: row.Resource, Version: row.Version, Namespace: in.Namespace, Name: in.Name}
+	if row.Resource.Scope == resource.Cluster {
+		c.t.Namespace = ""
+	}
+	at := c.shape()
+	if at != subresource && at != item && in.Verb != "delete" {
+		c.t.Name = ""
+	}
+	if at == noPath {
+		c.fail(notRouted())
+		return
+	}
+	verbs, lists := row.Resource.Verbs, false
+	if at == subresource {
+		verbs = c.t.Sub.Verbs
+	}
+	verb := resource.Verbs(0)
+	switch c.r.Method {
+	case http.MethodGet:
+		verb = resource.Get
+		if at == everywhere || at == collection || in.Special == "watch" {
+			verb, lists = resource.List, true
+			if in.Verb == "watch" {
+				verb = resource.Watch
+			}
+		}
+	case http.MethodPost:
+		if at == collection || at == subresource {
+			verb = resource.Create
+		}
+	case http.MethodPut:
+		verb = resource.Update
+	case http.MethodPatch:
+		verb = resource.Patch
+	case http.MethodDelete:
+		verb = resource.Delete
+		if at == collection {
+			verb = resource.DeleteCollection
+		}
+	}
+	if at == subresource && verbs.Has(resource.Connect) {
+		c.connect()
+		return
+	}
+	switch {
+	case verb == 0, at == everywhere && !lists, !verbs.Has(verb) && !(lists && verbs.Has(resource.List)), in.Special == "watch" && !lists:
+		c.fail(methodNotAllowed())
+		return
+	}
+
+	tree := row.Version.Codec.New == nil
+	if verb == resource.Patch && !patchable(c.r.Header.Get("Content-Type")) && !tree {
+		c.fail(mediaTypeNotRouted())
+		return
+	}
+	o := offer{tree: tree, noTable: !c.tabular()}
+	if header := c.r.Header.Get("Accept"); header != "" && !c.s.accepts.get(header).routable(o) {
+		c.fail(notAcceptedByRoute(c.representations(lists)))
+		return
+	}
+	var ok bool
+	if c.media, ok = c.negotiate(o); !ok {
+		if tree {
+			c.fail(onlyAccepted(listedTrees))
+		} else {
+			c.fail(onlyAccepted(listed))
+		}
+		return
+	}
+	if c.t.Sub != nil && !c.t.Sub.Parent && c.t.Sub.Do == nil && c.t.Sub.View == nil {
+		c.unavailable()
+		return
+	}
+
+	switch verb {
+	case resource.Get:
+		c.get()
+	case resource.List:
+		c.list()
+	case resource.Watch:
+		c.watch()
+	case resource.Create:
+		c.create()
+	case resource.Update:
+		c.update()
+	case resource.Patch:
+		c.patch()
+	case resource.Delete:
+		c.delete()
+	case resource.DeleteCollection:
+		c.deleteCollection()
+	}
+}
+
+// shape reads the path; noPath is one that does not exist for the resource.
+func (c *call) shape() shape {
+	in, r := &c.req.Info, c.t.Resource
+	namespaced := r.Scope == resource.Namespaced
+	if !namespaced && in.Namespace != "" && !(in.Resource == "namespaces" && in.Group == "") {
+		return noPath
+	}
+	item_ := r.Verbs.Has(resource.Get) || r.Verbs.Has(resource.Update) || r.Verbs.Has(resource.Patch) || r.Verbs.Has(resource.Delete)
+	if in.Special == "proxy" || in.Special == "watch" && (in.Depth > 2 || !r.Verbs.Has(resource.Watch)) {
+		return noPath
+	}
+	if in.Depth > 1 && namespaced && in.Namespace == "" {
+		return noPath
+	}
+	switch in.Depth {
+	case 1:
+		if namespaced && in.Namespace == "" {
+			if !r.Verbs.Has(resource.List) {
+				return noPath
+			}
+			return everywhere
+		}
+		return collection
+	case 2:
+		if !item_ || in.Name == "" {
+			return noPath
+		}
+		return item
+	}
+	if c.t.Sub = c.t.Version.Sub(in.Subresource); c.t.Sub == nil || in.Name == "" {
+		return noPath
+	}
+	if in.Depth > 3 && c.t.Sub.Name != "proxy" {
+		return noPath
+	}
+	return subresource
+}
+
+// tabular says whether the target's answers can be tables.
+func (c *call) tabular() bool {
+	return c.t.Resource.Serve == nil && (c.t.Sub == nil || c.t.Sub.Parent || c.t.Sub.Kind.Kind == "Scale")
+}
+
+// representations are what the reference's router says that a route can answer with.
+func (c *call) representations(lists bool) string {
+	s, streams := listed, listedStreams
+	if c.t.Version.Codec.New == nil {
+		s, streams = listedTrees, listedTreeWatch
+	}
+	if lists {
+		s += ", " + streams
+	}
+	if c.t.Sub != nil && c.t.Sub.Name == "log" {
+		s = "text/plain, " + s
+	}
+	return s
+}

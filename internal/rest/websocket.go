@@ -1,0 +1,63 @@
+package rest
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+
+	"golang.org/x/net/websocket"
+
+	"github.com/pintle-io/pintle/internal/object"
+)
+
+// isWebSocket says whether the client asks for a WebSocket.
+func isWebSocket(r *http.Request) bool {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		return false
+	}
+	for part := range strings.SplitSeq(r.Header.Get("Connection"), ",") {
+		if strings.EqualFold(strings.TrimSpace(part), "upgrade") {
+			return true
+		}
+	}
+	return false
+}
+
+// watchWebSocket sends each event as a message: text where the encoding is text.
+func (c *call) watchWebSocket(ctx context.Context, cancel context.CancelFunc, events Watch, e *encoder) {
+	c.w.status = http.StatusSwitchingProtocols
+	websocket.Handler(func(ws *websocket.Conn) {
+		defer func() { _ = ws.Close() }()
+		go func() { // nothing is expected from the client but that it closes
+			defer cancel()
+			_, _ = io.Copy(io.Discard, ws)
+		}()
+		for {
+			batch, err := events.Next(ctx)
+			if err != nil && ctx.Err() != nil {
+				return
+			}
+			for i := range batch {
+				var frame []byte
+				if frame, err = e.event(nil, &batch[i]); err != nil {
+					break
+				}
+				if c.send(ws, frame) != nil {
+					return
+				}
+			}
+			if err != nil {
+				_ = c.send(ws, e.failure(nil, err))
+				return
+			}
+		}
+	}).ServeHTTP(&c.w, c.r)
+}
+
+func (c *call) send(ws *websocket.Conn, frame []byte) error {
+	if c.media.enc == object.JSON {
+		return websocket.Message.Send(ws, string(frame))
+	}
+	return websocket.Message.Send(ws, frame)
+}
