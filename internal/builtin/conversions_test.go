@@ -3,6 +3,7 @@ package builtin
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -101,7 +102,7 @@ func TestConversionsAsRecorded(t *testing.T) {
 				}
 				if !resource.EqualPaths(out, want, pschema.Paths{
 					"spec": {"metrics": nil, "minReplicas": nil, "maxReplicas": nil, "behavior": {"scaleUp": nil}},
-				}) || !reflect.DeepEqual(out.GetAnnotations(), want.GetAnnotations()) {
+				}) || !maps.Equal(out.GetAnnotations(), want.GetAnnotations()) {
 					t.Errorf("%s: created as %+v, shown as %+v", r.Names.Plural, out, want)
 				}
 			}

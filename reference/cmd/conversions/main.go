@@ -20,10 +20,10 @@ import (
 
 // Case is an object and what becomes of it.
 type Case struct {
-	Name     string                     `json:"name"`
-	Path     string                     `json:"path"` // of the collection, with VERSION in the version's place
-	Create   json.RawMessage            `json:"create"`
-	Status   json.RawMessage            `json:"status,omitempty"` // merged into the status afterwards, in the first version
+	Name   string          `json:"name"`
+	Path   string          `json:"path"` // of the collection, with VERSION in the version's place
+	Create json.RawMessage `json:"create"`
+	Status json.RawMessage `json:"status,omitempty"` // merged into the status afterwards, in the first version
 	// Versions are what is asked for: a version, or api/VERSION or apis/GROUP/VERSION where groups share a kind.
 	Versions map[string]json.RawMessage `json:"versions"`
 	// Key is where etcd keeps the object, for a kind that is stored as JSON, and Stored what is found there.
