@@ -13,46 +13,34 @@ import (
 type Check struct {
 	Name string
 	Func func(context.Context) error // nil: always right
-	// On says which of /healthz, /livez and /readyz ask it.
-	On Probe
+	// Ready says that only /readyz asks it.
+	Ready bool
 }
 
-// Probe is a set of health endpoints.
-type Probe uint8
+// probes are the health endpoints.
+var probes = []string{"healthz", "livez", "readyz"}
 
-const (
-	Healthz Probe = 1 << iota
-	Livez
-	Readyz
-
-	AllProbes = Healthz | Livez | Readyz
-)
-
-var probes = []struct {
-	probe Probe
-	name  string
-}{{Healthz, "healthz"}, {Livez, "livez"}, {Readyz, "readyz"}}
+// on says whether a probe asks the check.
+func (ch *Check) on(probe string) bool { return !ch.Ready || probe == "readyz" }
 
 // health answers /healthz, /livez, /readyz and the single checks below them; false: the path is none of these.
 func (s *Server) health(c *call) bool {
 	name, single, below := strings.Cut(strings.TrimPrefix(c.r.URL.Path, "/"), "/")
-	for _, p := range probes {
-		if p.name != name {
-			continue
-		}
-		if !below {
-			s.allChecks(&c.w, c.r, p.probe, name)
-			return true
-		}
-		for i := range s.Checks {
-			if ch := &s.Checks[i]; ch.On&p.probe != 0 && ch.Name == single {
-				if err := ch.run(c.r.Context()); err != nil {
-					http.Error(&c.w, fmt.Sprintf("internal server error: %v", err), http.StatusInternalServerError)
-				} else {
-					_, _ = c.w.Write([]byte("ok"))
-				}
-				return true
+	if !slices.Contains(probes, name) {
+		return false
+	}
+	if !below {
+		s.allChecks(&c.w, c.r, name)
+		return true
+	}
+	for i := range s.Checks {
+		if ch := &s.Checks[i]; ch.on(name) && ch.Name == single {
+			if err := ch.run(c.r.Context()); err != nil {
+				http.Error(&c.w, fmt.Sprintf("internal server error: %v", err), http.StatusInternalServerError)
+			} else {
+				_, _ = c.w.Write([]byte("ok"))
 			}
+			return true
 		}
 	}
 	return false
@@ -65,7 +53,7 @@ func (ch *Check) run(ctx context.Context) error {
 	return ch.Func(ctx)
 }
 
-func (s *Server) allChecks(w http.ResponseWriter, r *http.Request, probe Probe, name string) {
+func (s *Server) allChecks(w http.ResponseWriter, r *http.Request, name string) {
 	q := r.URL.Query()
 	excluded := slices.Clone(q["exclude"])
 	slices.Sort(excluded)
@@ -74,7 +62,7 @@ func (s *Server) allChecks(w http.ResponseWriter, r *http.Request, probe Probe, 
 	var failed []string
 	for i := range s.Checks {
 		ch := &s.Checks[i]
-		if ch.On&probe == 0 {
+		if !ch.on(name) {
 			continue
 		}
 		if at, ok := slices.BinarySearch(excluded, ch.Name); ok {

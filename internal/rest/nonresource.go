@@ -84,10 +84,10 @@ func (s *Server) other(path string) http.Handler {
 func (s *Server) index(c *call) {
 	paths := []string{"/metrics", "/version"}
 	for _, p := range probes {
-		paths = append(paths, "/"+p.name)
-		for _, ch := range s.Checks {
-			if ch.On&p.probe != 0 {
-				paths = append(paths, "/"+p.name+"/"+ch.Name)
+		paths = append(paths, "/"+p)
+		for i := range s.Checks {
+			if s.Checks[i].on(p) {
+				paths = append(paths, "/"+p+"/"+s.Checks[i].Name)
 			}
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -83,8 +84,8 @@ type Config struct {
 	Version version.Info // shown by /version
 
 	Limits Limits
-	// Stopping ends when the server stops: watches end with it. Nil: never.
-	Stopping context.Context
+	// Stopping is closed when the server stops: watches end. Nil: never.
+	Stopping <-chan struct{}
 
 	Metrics *metric.Metrics // nil: a registry of its own
 	Logger  *slog.Logger    // nil: slog.Default()
@@ -122,6 +123,9 @@ type Server struct {
 	version []byte
 
 	readOnly, mutating atomic.Int64 // in flight
+
+	// stopping ends with Stopping; it is made for the first watch.
+	stopping func() context.Context
 }
 
 // New returns a Server.
@@ -137,6 +141,14 @@ func New(c Config) *Server {
 		c.Now = time.Now
 	}
 	s := &Server{Config: c, version: versionJSON(c.Version)}
+	s.stopping = sync.OnceValue(func() context.Context {
+		if c.Stopping == nil {
+			return context.Background()
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		go func() { <-c.Stopping; cancel() }()
+		return ctx
+	})
 	c.Metrics.Gauge(metric.Inflight, func(tell func(float64, ...string)) {
 		tell(float64(s.mutating.Load()), "mutating")
 		tell(float64(s.readOnly.Load()), "readOnly")

@@ -110,16 +110,12 @@ func (c *call) watch() {
 
 // watchContext ends with the client, with the lifetime, and with the server.
 func (c *call) watchContext(lifetime time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(c.ctx)
+	ctx, cancel := context.Context(c.ctx), c.ctx.Cancel
 	if lifetime > 0 {
 		ctx, cancel = context.WithTimeout(c.ctx, lifetime)
 	}
-	if stopping := c.s.Stopping; stopping != nil {
-		stop := context.AfterFunc(stopping, cancel)
-		whole := cancel
-		cancel = func() { stop(); whole() }
-	}
-	return ctx, cancel
+	stop := context.AfterFunc(c.s.stopping(), cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
 // deadline gives the client its time to read what is written next.
