@@ -121,6 +121,9 @@ func (a *applier) apply(in []entry, force bool) (object.Object, []entry, error) 
 	kept := entries[:0]
 	var last entry
 	for _, e := range entries { // entries of versions that are no more are dropped before anything else
+		if e.same(&self) {
+			self.time = e.time
+		}
 		sc, err := a.schemaIn(e.version)
 		if errors.Is(err, ErrMissingVersion) {
 			continue
@@ -137,7 +140,6 @@ func (a *applier) apply(in []entry, force bool) (object.Object, []entry, error) 
 		}
 		kept = append(kept, e)
 	}
-	self.time = last.time
 	set := fieldSet(a.schema, a.config)
 	if len(a.reset) > 0 {
 		set = without(nil, set, a.reset)
@@ -164,6 +166,12 @@ func (a *applier) apply(in []entry, force bool) (object.Object, []entry, error) 
 func (a *applier) settle(entries []entry, self *entry, live, tree map[string]any, force bool) ([]entry, error) {
 	c := change{tracker: a.tracker, mem: &a.mem, schema: a.schema, live: &unstructured.Unstructured{Object: live}, new: &unstructured.Unstructured{Object: tree},
 		version: a.manager.APIVersion, reset: a.reset, conv: a.convTree, valid: true}
+	if own := c.in(a.manager.APIVersion); own.err != nil {
+		if invalid := validate(a.schema, tree, true); invalid != nil { // pruning has left a null where none may be
+			return nil, fmt.Errorf("failed to compare objects: %w", invalid)
+		}
+		return nil, fmt.Errorf("failed to compare objects: %w", own.err)
+	}
 	var cs conflicts
 	if !force {
 		for i := range entries {
@@ -228,7 +236,7 @@ func (a *applier) prune(merged map[string]any, entries []entry, last entry) (map
 		if errors.Is(err, ErrMissingVersion) {
 			return merged, nil
 		}
-		return nil, err
+		return nil, fmt.Errorf("failed to convert merged object to last applied version: %w", err)
 	}
 	lastNamed := named(last.set, s)
 	pruned := asMap(removePaths(s, tree, lastNamed))
@@ -258,11 +266,11 @@ func (a *applier) prune(merged map[string]any, entries []entry, last entry) (map
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("failed add back owned items: failed to convert merged object at version %v: %w", v, err)
 		}
 		n, _, err := a.convertTree(now, nowVersion, v)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("failed add back owned items: failed to convert pruned object at version %v: %w", v, err)
 		}
 		keep := union(nil, named(fieldSet(sv, n), sv), named(managed, sv))
 		drop := subtract(nil, named(fieldSet(sv, f), sv), keep, member)
@@ -274,7 +282,7 @@ func (a *applier) prune(merged map[string]any, entries []entry, last entry) (map
 	n, _, err := a.convertTree(now, nowVersion, last.version)
 	if err != nil {
 		if !errors.Is(err, ErrMissingVersion) {
-			return nil, err
+			return nil, fmt.Errorf("failed add back dangling items: failed to convert pruned object to last applied version: %w", err)
 		}
 		n = tree
 	} else {
@@ -297,7 +305,10 @@ func (a *applier) schemaIn(version string) (*schema.Schema, error) {
 	if a.conv == nil {
 		return nil, ErrMissingVersion
 	}
-	_, s, err := a.conv(a.live, version)
+	o, s, err := a.conv(a.live, version)
+	if err == nil {
+		err = a.tracker.valid(s, o)
+	}
 	return s, err
 }
 
@@ -335,7 +346,8 @@ func (a *applier) convTree(obj object.Object, version string) (object.Object, *s
 	if err != nil {
 		return nil, nil, err
 	}
-	return &unstructured.Unstructured{Object: a.tracker.Tree(out)}, s, nil
+	u := &unstructured.Unstructured{Object: a.tracker.Tree(out)}
+	return u, s, a.tracker.valid(s, u)
 }
 
 // Tree returns the object as a tree without its managedFields. It shares values with the object.

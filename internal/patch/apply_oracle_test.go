@@ -30,6 +30,13 @@ func testSeed(t *testing.T) int64 {
 	return seed
 }
 
+// rounds scales the random tests: PATCH_ROUNDS=100 runs them a hundred times longer.
+func rounds(n int) int {
+	times := 1
+	fmt.Sscan(os.Getenv("PATCH_ROUNDS"), &times)
+	return n * times
+}
+
 // errText is an error as a client sees it; the library's order of conflicts is Go's order of maps.
 func errText(err error) string {
 	if err == nil {
@@ -84,7 +91,7 @@ func TestApplyOracle(t *testing.T) {
 			s := kindSchema(kind)
 			fm, statusFM := oracle(t, kind, "", nil), oracle(t, kind, "status", fieldpath.NewSet(fieldpath.MakePathOrDie("spec"), fieldpath.MakePathOrDie("metadata", "labels")))
 			var applied, conflicts, failed, noops int
-			for range 60 {
+			for range rounds(25) {
 				r.full = []float64{0.05, 0.1, 0.3}[r.Intn(3)]
 				live := newOf(t, kind)
 				if r.Intn(2) == 0 {

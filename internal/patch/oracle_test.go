@@ -276,11 +276,7 @@ var trackedKinds = []gvkschema.GroupVersionKind{
 // TestUpdateOracle makes random objects and random updates of them, tracks them with ours and with the library,
 // and wants the same managedFields.
 func TestUpdateOracle(t *testing.T) {
-	seed := time.Now().UnixNano()
-	if s := os.Getenv("PATCH_SEED"); s != "" {
-		fmt.Sscan(s, &seed)
-	}
-	t.Logf("PATCH_SEED=%d", seed)
+	seed := testSeed(t)
 	tracker := NewTracker()
 	for _, kind := range trackedKinds {
 		t.Run(kind.Kind, func(t *testing.T) {
@@ -290,7 +286,7 @@ func TestUpdateOracle(t *testing.T) {
 			plainFM := oracle(t, kind, "", nil)
 			statusFM := oracle(t, kind, "status", fieldpath.NewSet(fieldpath.MakePathOrDie("spec"), fieldpath.MakePathOrDie("metadata", "labels")))
 			cleared := 0
-			for range 60 {
+			for range rounds(25) {
 				r.full = []float64{0.05, 0.2, 0.5}[r.Intn(3)]
 				live := object.Object(nil)
 				for step := range 12 {

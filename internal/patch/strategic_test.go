@@ -77,7 +77,7 @@ func TestStrategicOracle(t *testing.T) {
 	r := &filler{rand.New(rand.NewSource(testSeed(t))), 0.3}
 	for _, kind := range trackedKinds {
 		var done, failed int
-		for range 150 {
+		for range rounds(60) {
 			like := newOf(t, kind)
 			r.fill(reflect.ValueOf(like).Elem(), 0)
 			doc, err := runtime.DefaultUnstructuredConverter.ToUnstructured(like)

@@ -158,6 +158,12 @@ func (c *change) look(version string) seen {
 			return seen{err: err}
 		}
 	}
+	if err := c.tracker.valid(sc, live); err != nil {
+		return seen{err: fmt.Errorf("failed to convert old object: %w", err)}
+	}
+	if err := c.tracker.valid(sc, new); err != nil {
+		return seen{err: fmt.Errorf("failed to convert new object: %w", err)}
+	}
 	s := seen{live: live, schema: sc}
 	s.diff, s.err = c.tracker.diff(c.mem, sc, live, new, c.reset, false)
 	return s
@@ -178,7 +184,7 @@ func (c *change) settle(entries []entry, skip *entry) ([]entry, []node, error) {
 				continue
 			}
 			if s.err != nil {
-				return nil, nil, fmt.Errorf("failed to convert to %s: %w", e.version, s.err)
+				return nil, nil, s.err
 			}
 			if stale(e.set, s.schema) {
 				e.become(c.mem.keep(reconcile(c.mem.begin(), e.set, s.schema)))
@@ -192,6 +198,15 @@ func (c *change) settle(entries []entry, skip *entry) ([]entry, []node, error) {
 		}
 	}
 	return kept, own.diff, nil
+}
+
+// valid says how an object that was converted for an entry's sake is not of its schema. Of such objects, the
+// reference wants more than of others: no duplicates.
+func (t *Tracker) valid(s *schema.Schema, o object.Object) error {
+	if o == nil {
+		return nil
+	}
+	return validate(s, t.Tree(o), false)
 }
 
 // diff compares two objects of one version; a nil live is an empty one.

@@ -106,7 +106,10 @@ func (c *validation) list(s *schema.Schema, v any, depth int) {
 		return
 	}
 	associative := !isAtomic(s, kindList)
-	var items []item[int]
+	seen := map[string]bool(nil)
+	if associative && !c.duplicates && hasDuplicates(s, l) {
+		seen = map[string]bool{}
+	}
 	for i, v := range l {
 		e := elem{kind: elemIndex, key: []keyField{{val: scalar{kind: scalarInt, i: int64(i)}}}}
 		if associative {
@@ -115,20 +118,36 @@ func (c *validation) list(s *schema.Schema, v any, depth int) {
 				c.fault("element %v: %v", i, err)
 				return
 			}
-			if !c.duplicates {
-				items = append(items, item[int]{e, i})
+			if seen != nil {
+				id := string(e.appendJSON(nil))
+				if seen[id] {
+					c.fault("duplicate entries for key %v", e)
+				}
+				seen[id] = true
 			}
 		}
 		c.path = append(c.path, e)
 		c.value(itemSchema(s), v, depth+1)
 		c.path = c.path[:len(c.path)-1]
 	}
-	sortItems(items)
-	for i := 1; i < len(items); i++ {
-		if items[i].elem.compare(items[i-1].elem) == 0 {
-			c.fault("duplicate entries for key %v", items[i].elem)
+}
+
+func hasDuplicates(s *schema.Schema, l []any) bool {
+	items := make([]item[struct{}], 0, len(l))
+	for _, v := range l {
+		if e, err := itemElem(s, v); err == nil {
+			items = append(items, item[struct{}]{elem: e})
 		}
 	}
+	sortItems(items)
+	for len(items) > 0 {
+		n := run(items)
+		if n > 1 {
+			return true
+		}
+		items = items[n:]
+	}
+	return false
 }
 
 func (c *validation) scalar(s *schema.Schema, v any) {
@@ -136,7 +155,11 @@ func (c *validation) scalar(s *schema.Schema, v any) {
 		return
 	}
 	sc, ok := scalarOf(v)
-	switch s.Type {
+	typ := schema.Any
+	if s != nil {
+		typ = s.Type
+	}
+	switch typ {
 	case schema.Integer, schema.Number:
 		if !ok || sc.kind > scalarFloat {
 			c.fault("expected numeric (int or float), got %T", v)
