@@ -25,6 +25,7 @@ type decoder struct {
 	depth   int
 	strict  bool // give up on unknown fields
 	scratch []byte
+	names   [32]string // keys met lately in a tree, which are mostly the same few
 }
 
 // decodeStruct reads a whole document into a zero struct.
@@ -300,7 +301,7 @@ func (d *decoder) value() (any, bool) {
 	case '{':
 		m := map[string]any{}
 		ok := d.members(func(key []byte) bool {
-			k := string(key)
+			k := d.name(key)
 			v, ok := d.value()
 			before := len(m)
 			m[k] = v
@@ -335,6 +336,19 @@ func (d *decoder) value() (any, bool) {
 	}
 	n, err := strconv.ParseInt(alias(token), 10, 64)
 	return n, err == nil // too large: the slow way makes it a float
+}
+
+// name is the key as a string, shared with one met before if that is at hand.
+func (d *decoder) name(key []byte) string {
+	n := len(key)
+	if n == 0 {
+		return ""
+	}
+	at := &d.names[(n*5+int(key[0])*3+int(key[n-1]))%len(d.names)]
+	if *at != string(key) {
+		*at = string(key)
+	}
+	return *at
 }
 
 func boxed(b, ok bool) (any, bool) { return b, ok }

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -199,7 +200,7 @@ func (b builder) encodingMap(p *plan) {
 	switch likeMap(t) {
 	case mapStringType:
 		p.encode = func(b []byte, at unsafe.Pointer) ([]byte, error) {
-			return appendMap(b, *(*map[string]string)(at), func(b []byte, s *string) ([]byte, error) { return appendString(b, *s), nil })
+			return appendStrings(b, *(*map[string]string)(at)), nil
 		}
 		return
 	case mapBytesType:
@@ -246,6 +247,29 @@ func (b builder) encodingMap(p *plan) {
 	}
 }
 
+// appendStrings is appendMap for strings, without allocations where there are few.
+func appendStrings(b []byte, m map[string]string) []byte {
+	if m == nil {
+		return append(b, "null"...)
+	}
+	type entry struct{ key, value string }
+	var few [12]entry
+	entries := few[:0]
+	for k, v := range m {
+		entries = append(entries, entry{k, v})
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
+	b = append(b, '{')
+	for i, e := range entries {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendString(b, e.key), ':')
+		b = appendString(b, e.value)
+	}
+	return append(b, '}')
+}
+
 // appendMap appends a map in the order of its keys.
 func appendMap[V any](b []byte, m map[string]V, one func([]byte, *V) ([]byte, error)) ([]byte, error) {
 	if m == nil {
@@ -264,12 +288,7 @@ func appendMap[V any](b []byte, m map[string]V, one func([]byte, *V) ([]byte, er
 	for k, v := range m {
 		entries = append(entries, entry{k, v})
 	}
-	slices.SortFunc(entries, func(a, b entry) int {
-		if a.key < b.key {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
 	var err error
 	for i := range entries {
 		if i > 0 {

@@ -1,7 +1,5 @@
 package object
 
-import "bytes"
-
 // This file scans JSON that is known to be well-formed: it finds where values end, and panics on nothing, but
 // does not notice every fault.
 
@@ -15,21 +13,32 @@ func skipSpace(b []byte, i int) int {
 
 // skipString returns where the string that starts at i ends, or -1.
 func skipString(b []byte, i int) int {
-	for i++; ; i++ {
-		n := bytes.IndexByte(b[i:], '"')
-		if n < 0 {
-			return -1
-		}
-		i += n
-		// The quote is escaped when an odd number of backslashes stands before it.
-		k := i - 1
-		for b[k] == '\\' {
-			k--
-		}
-		if (i-k)%2 == 1 {
+	for i++; i < len(b); i++ {
+		switch b[i] {
+		case '"':
 			return i + 1
+		case '\\':
+			i++
 		}
 	}
+	return -1
+}
+
+// skipLong is skipString for strings that may be long.
+func skipLong(b []byte, i int) int {
+	for i++; i < len(b); i += 2 {
+		if i += unescaped(b[i:]); i >= len(b) {
+			break
+		}
+		switch b[i] {
+		case '"':
+			return i + 1
+		case '\\':
+		default:
+			i--
+		}
+	}
+	return -1
 }
 
 // skipValue returns where the value that starts at i ends, or -1.
@@ -39,15 +48,14 @@ func skipValue(b []byte, i int) int {
 	}
 	switch b[i] {
 	case '"':
-		return skipString(b, i)
+		return skipLong(b, i)
 	case '{', '[':
-		for depth := 0; i < len(b); {
+		for depth := 0; i < len(b); i++ {
 			switch b[i] {
 			case '"':
-				if i = skipString(b, i); i < 0 {
+				if i = skipString(b, i) - 1; i < 0 {
 					return -1
 				}
-				continue
 			case '{', '[':
 				depth++
 			case '}', ']':
@@ -55,12 +63,11 @@ func skipValue(b []byte, i int) int {
 					return i + 1
 				}
 			}
-			i++
 		}
 		return -1
 	}
 	start := i
-	for i < len(b) {
+	for ; i < len(b); i++ {
 		switch b[i] {
 		case ',', '}', ']', ' ', '\n', '\r', '\t', ':', '"', '{', '[':
 			if i == start {
@@ -68,7 +75,6 @@ func skipValue(b []byte, i int) int {
 			}
 			return i
 		}
-		i++
 	}
 	return i
 }
