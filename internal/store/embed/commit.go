@@ -220,7 +220,7 @@ func (s *Store) apply(ops []store.Op, prevs []store.Record, revisions []int64) (
 // submit hands a batch with events to Pebble and makes it pending, with mu held.
 func (s *Store) submit(batch *pebble.Batch, events []store.Event) error {
 	if err := s.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
-		s.fence.break_(err)
+		s.fence.fail(err)
 		return s.fault()
 	}
 	// When Pebble could not go on it has told its logger and returned as if nothing were wrong; then there is no
@@ -238,7 +238,7 @@ func (s *Store) submit(batch *pebble.Batch, events []store.Event) error {
 // sync waits until a submitted batch is durable and publishes everything up to its last revision.
 func (s *Store) sync(batch *pebble.Batch, last int64) error {
 	if err := batch.SyncWait(); err != nil {
-		s.fence.break_(err)
+		s.fence.fail(err)
 	}
 	_ = batch.Close()
 	if err := s.fault(); err != nil {

@@ -142,17 +142,29 @@ func (s *Store) open(c Config) error {
 	if s.db, err = openPebble(c.Dir, opts); err != nil {
 		return err
 	}
-	if err := s.recover(); err != nil {
+	if err := s.start(c); err != nil {
 		_ = s.db.Close()
 		return err
 	}
-	s.fence.arm()
+	return nil
+}
+
+// start makes an opened database a store.
+func (s *Store) start(c Config) error {
+	if err := s.recover(); err != nil {
+		return err
+	}
 	s.log = eventlog.New(s.visible.Load(), recentBytes)
 	s.alarm = alarm.New(c.Clock, func() { _ = s.Expire(context.Background()) })
-	if !c.ReadOnly {
-		return s.setAlarm()
+	s.fence.arm()
+	// What the file system told Pebble during Open may have gone to its Fatalf instead of to us.
+	if err := s.fence.fault(); err != nil {
+		return oneLine("cannot be written: ", err)
 	}
-	return nil
+	if c.ReadOnly {
+		return nil
+	}
+	return s.setAlarm()
 }
 
 // ClusterID is a random text that was made with the store.
@@ -181,7 +193,6 @@ func (s *Store) Close() error {
 	s.alarm.Stop()
 	s.log.Close(store.ErrClosed)
 	s.calls.wait()
-	s.fence.release()
 	err := s.db.Close()
 	if lerr := s.lock.Close(); err == nil {
 		err = lerr
@@ -196,11 +207,7 @@ func (s *Store) Close() error {
 }
 
 // fail is called once, at the first fault of the medium.
-func (s *Store) fail(err error) {
-	if s.log != nil {
-		s.log.Close(s.faultError(err))
-	}
-}
+func (s *Store) fail(err error) { s.log.Close(s.faultError(err)) }
 
 func (s *Store) faultError(err error) error {
 	return fmt.Errorf("store in %s failed and takes no more commits until it is opened again: %w", s.dir, err)

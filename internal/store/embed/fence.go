@@ -2,8 +2,9 @@ package embed
 
 import (
 	"os"
-	"strings"
+	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -12,21 +13,23 @@ import (
 // from then on nothing reaches the disk any more, which so stays as it was at that moment, just as after a
 // crash. Opening the directory again then recovers what was durable.
 //
-// Pebble itself panics, while it holds locks, when its log or its manifest cannot be written. So behind the fence
-// these writes seem to succeed; the store asks fault before it tells anybody that they did. Tables are different:
-// Pebble tries again and again to flush or compact, so making one waits until the store is closed, and fails.
+// Pebble itself panics, while it holds locks, when its log or its manifest cannot be written, and tries a failed
+// flush again without end. So behind the fence all seems well to it: writes to files of the disk are dropped, and
+// new files are made in memory. The store asks fault before it tells anybody that a write has succeeded. Only a
+// table that was half written when the fence came down fails, and is made again in memory.
 type fence struct {
 	vfs.FS
 	onFault func(error)
+	down    atomic.Bool
 
-	mu       sync.Mutex
-	armed    bool
-	err      error
-	released chan struct{}
+	mu     sync.Mutex
+	armed  bool
+	err    error
+	memory *vfs.MemFS // the files made since
 }
 
 func newFence(fs vfs.FS, onFault func(error)) *fence {
-	return &fence{FS: fs, onFault: onFault, released: make(chan struct{})}
+	return &fence{FS: fs, onFault: onFault}
 }
 
 // arm ends the opening, during which faults go to Pebble's Open and from there to the caller.
@@ -36,79 +39,97 @@ func (f *fence) arm() {
 	f.armed = true
 }
 
-// release lets go of those who wait behind the fence.
-func (f *fence) release() { close(f.released) }
-
 // fault is the error that brought the fence down.
 func (f *fence) fault() error {
+	if !f.down.Load() {
+		return nil
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.err
 }
 
-// break_ brings the fence down.
-func (f *fence) break_(err error) {
+// fail brings the fence down.
+func (f *fence) fail(err error) {
 	f.mu.Lock()
 	first := f.err == nil
 	if first {
 		f.err = err
+		f.memory = vfs.NewMem()
+		f.down.Store(true)
 	}
+	armed := f.armed
 	f.mu.Unlock()
-	if first {
+	if first && armed {
 		f.onFault(err)
 	}
 }
 
-// do runs an operation that changes the disk, unless the fence is down. What it returns is what Pebble gets.
-func (f *fence) do(op func() error) error {
-	f.mu.Lock()
-	armed, down := f.armed, f.err != nil
-	f.mu.Unlock()
-	if down {
-		return nil
-	}
+// try runs an operation that changes the disk. When that fails the fence comes down, and it counts as done; what
+// merely finds no file is no fault. Whoever calls has seen that the fence was up.
+func (f *fence) try(op func() error) error {
 	err := op()
-	if err == nil || !armed || os.IsNotExist(err) {
+	if err == nil || os.IsNotExist(err) {
 		return err
 	}
-	f.break_(err)
+	f.mu.Lock()
+	armed := f.armed
+	f.mu.Unlock()
+	if !armed {
+		return err
+	}
+	f.fail(err)
 	return nil
 }
 
-// make is do for operations that return a file.
-func (f *fence) make(name string, open func() (vfs.File, error)) (vfs.File, error) {
-	var file vfs.File
-	err := f.do(func() (err error) {
-		file, err = open()
+// change runs one operation on the disk, or the other one in memory if the fence is down.
+func (f *fence) change(disk func() error, memory func(*vfs.MemFS) error) error {
+	if !f.down.Load() {
+		return f.try(disk)
+	}
+	if err := memory(f.memory); !os.IsNotExist(err) {
 		return err
-	})
-	if err != nil {
-		return nil, err
 	}
-	if file == nil { // the fence is down
-		if isTable(name) {
-			<-f.released
-			return nil, f.fault()
-		}
-		return &fenced{File: vfs.NewMemFile(nil), fence: f}, nil
-	}
-	return &fenced{File: file, fence: f, table: isTable(name)}, nil
+	return nil // a file of the disk: it stays as it is
 }
 
-func isTable(name string) bool {
-	return strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".blob")
+// file opens a file for writing.
+func (f *fence) file(name string, disk func() (vfs.File, error), category vfs.DiskWriteCategory) (vfs.File, error) {
+	if !f.down.Load() {
+		var file vfs.File
+		err := f.try(func() (err error) { file, err = disk(); return err })
+		if err != nil {
+			return nil, err
+		}
+		if file != nil {
+			return &fenced{File: file, fence: f, table: filepath.Ext(name) == ".sst"}, nil
+		}
+	}
+	if err := f.memory.MkdirAll(f.FS.PathDir(name), 0o700); err != nil {
+		return nil, err
+	}
+	return f.memory.Create(name, category)
 }
 
 func (f *fence) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return f.make(name, func() (vfs.File, error) { return f.FS.Create(name, c) })
+	return f.file(name, func() (vfs.File, error) { return f.FS.Create(name, c) }, c)
 }
 
 func (f *fence) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
-	return f.make(name, func() (vfs.File, error) { return f.FS.OpenReadWrite(name, c, opts...) })
+	return f.file(name, func() (vfs.File, error) { return f.FS.OpenReadWrite(name, c, opts...) }, c)
 }
 
 func (f *fence) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return f.make(newname, func() (vfs.File, error) { return f.FS.ReuseForWrite(oldname, newname, c) })
+	return f.file(newname, func() (vfs.File, error) { return f.FS.ReuseForWrite(oldname, newname, c) }, c)
+}
+
+func (f *fence) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	if f.down.Load() {
+		if file, err := f.memory.Open(name); err == nil {
+			return file, nil
+		}
+	}
+	return f.FS.Open(name, opts...)
 }
 
 func (f *fence) OpenDir(name string) (vfs.File, error) {
@@ -119,35 +140,56 @@ func (f *fence) OpenDir(name string) (vfs.File, error) {
 	return &fenced{File: file, fence: f}, nil
 }
 
+func (f *fence) Stat(name string) (vfs.FileInfo, error) {
+	if f.down.Load() {
+		if info, err := f.memory.Stat(name); err == nil {
+			return info, nil
+		}
+	}
+	return f.FS.Stat(name)
+}
+
 func (f *fence) Link(oldname, newname string) error {
-	return f.do(func() error { return f.FS.Link(oldname, newname) })
+	return f.change(func() error { return f.FS.Link(oldname, newname) }, func(m *vfs.MemFS) error { return m.Link(oldname, newname) })
 }
-func (f *fence) Remove(name string) error { return f.do(func() error { return f.FS.Remove(name) }) }
+
+func (f *fence) Remove(name string) error {
+	return f.change(func() error { return f.FS.Remove(name) }, func(m *vfs.MemFS) error { return m.Remove(name) })
+}
+
 func (f *fence) RemoveAll(name string) error {
-	return f.do(func() error { return f.FS.RemoveAll(name) })
+	return f.change(func() error { return f.FS.RemoveAll(name) }, func(m *vfs.MemFS) error { return m.RemoveAll(name) })
 }
+
 func (f *fence) Rename(oldname, newname string) error {
-	return f.do(func() error { return f.FS.Rename(oldname, newname) })
+	return f.change(func() error { return f.FS.Rename(oldname, newname) }, func(m *vfs.MemFS) error { return m.Rename(oldname, newname) })
 }
+
 func (f *fence) MkdirAll(dir string, perm os.FileMode) error {
-	return f.do(func() error { return f.FS.MkdirAll(dir, perm) })
+	return f.change(func() error { return f.FS.MkdirAll(dir, perm) }, func(m *vfs.MemFS) error { return m.MkdirAll(dir, perm) })
 }
+
 func (f *fence) Unwrap() vfs.FS { return f.FS }
 
-// fenced is a file behind the fence.
+// fenced is a file of the disk, open for writing.
 type fenced struct {
 	vfs.File
 	fence *fence
 	table bool
 }
 
-// do is the fence's, but the writer of a table learns of the fault: the table must not count as written.
+// do writes, or drops what would be written when the fence is down. The writer of a table learns of that: others
+// would read it.
 func (f *fenced) do(op func() error) error {
-	err := f.fence.do(op)
-	if err == nil && f.table {
+	if !f.fence.down.Load() {
+		if err := f.fence.try(op); err != nil {
+			return err
+		}
+	}
+	if f.table {
 		return f.fence.fault()
 	}
-	return err
+	return nil
 }
 
 func (f *fenced) Write(p []byte) (int, error) {
@@ -166,10 +208,12 @@ func (f *fenced) WriteAt(p []byte, off int64) (int, error) {
 
 func (f *fenced) Sync() error     { return f.do(f.File.Sync) }
 func (f *fenced) SyncData() error { return f.do(f.File.SyncData) }
+
 func (f *fenced) SyncTo(length int64) (full bool, err error) {
 	err = f.do(func() (err error) { full, err = f.File.SyncTo(length); return err })
 	return full, err
 }
+
 func (f *fenced) Preallocate(offset, length int64) error {
 	return f.do(func() error { return f.File.Preallocate(offset, length) })
 }

@@ -56,7 +56,7 @@ func (s *Store) options(c Config, lock *pebble.Lock) (*pebble.Options, func()) {
 	o.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) {
 			if pebble.IsCorruptionError(err) {
-				s.fence.break_(err)
+				s.fence.fail(err)
 			}
 		},
 	}
@@ -180,10 +180,6 @@ func (s *Store) create() error {
 	if err := b.Commit(pebble.Sync); err != nil {
 		return oneLine("cannot be written: ", err)
 	}
-	// What Open was told by the file system may have gone to Pebble's Fatalf instead of to us.
-	if err := s.fence.fault(); err != nil {
-		return oneLine("cannot be written: ", err)
-	}
 	s.compacted.Store(1)
 	s.assigned = 1
 	s.visible.Store(1)
@@ -224,7 +220,7 @@ func (b *bridge) Errorf(format string, args ...any) {
 func (b *bridge) Fatalf(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	b.log.Error("store: " + err.Error())
-	b.s.fence.break_(err)
+	b.s.fence.fail(err)
 }
 
 var _ store.Store = (*Store)(nil)
