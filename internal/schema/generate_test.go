@@ -21,8 +21,9 @@ import (
 
 var update = flag.Bool("update", false, "write builtin.bin anew from the recorded OpenAPI documents")
 
-// recordedOpenAPI is what the reference answered below /openapi/v3, a file a document.
-const recordedOpenAPI = "../../reference/testdata/openapi/openapi-v3.txtar.gz"
+// recordedOpenAPI is what the reference answered below /openapi/v3, a file a document: as it comes, and what it has
+// beside that with all its versions switched on.
+var recordedOpenAPI = []string{"../../reference/testdata/openapi/openapi-v3.txtar.gz", "../../reference/testdata/openapi/openapi-v3-all.txtar.gz"}
 
 // TestBuiltinFile makes builtin.bin from the recorded documents and wants the same bytes (or, with -update, writes
 // them).
@@ -78,7 +79,17 @@ type node struct {
 }
 
 func recordedDocuments(t *testing.T) map[string][]byte {
-	f, err := os.Open(recordedOpenAPI)
+	out := map[string][]byte{}
+	for _, name := range recordedOpenAPI {
+		for _, f := range readArchive(t, name) {
+			out[f.Name] = f.Data
+		}
+	}
+	return out
+}
+
+func readArchive(t *testing.T, name string) []txtar.File {
+	f, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,11 +102,7 @@ func recordedDocuments(t *testing.T) map[string][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[string][]byte{}
-	for _, f := range txtar.Parse(text).Files {
-		out[f.Name] = f.Data
-	}
-	return out
+	return txtar.Parse(text).Files
 }
 
 func recordedComponents(t *testing.T) map[string]component {
