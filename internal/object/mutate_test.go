@@ -17,7 +17,7 @@ func TestMutatedDocumentsLikeOracle(t *testing.T) {
 	bytes := "{}[],:\"\\0-1.ent \n\x01\xc3"
 	rounds := 200
 	if os.Getenv("OBJECT_LONG") != "" {
-		rounds = 20000
+		rounds = 2000
 	}
 	for range rounds {
 		c := fuzzCodecs[r.Intn(len(fuzzCodecs))]
