@@ -39,7 +39,7 @@ type call struct {
 	t      engine.Target
 	media  media
 	query_ url.Values // parsed on first use, by query
-	began  time.Time
+	began  time.Time  // by the real clock
 	dryRun string
 
 	steps  [6]step // what took how long, for slow requests
@@ -53,7 +53,7 @@ type step struct {
 
 // ServeHTTP is the whole way of a request, in order.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &call{s: s, w: writer{ResponseWriter: w}, r: r, began: s.Now()}
+	c := &call{s: s, w: writer{ResponseWriter: w}, r: r, began: time.Now()}
 
 	// 1. A panic is answered with 500, logged, and hurts nobody else.
 	defer c.finish()
@@ -74,7 +74,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	in := &c.req.Info
-	c.req.Now = c.began
+	c.req.Now = s.Now()
 	c.req.UserAgent = r.UserAgent()
 	c.req.SourceIP = r.RemoteAddr
 	c.req.AuditID = id[0]
@@ -165,7 +165,7 @@ func (c *call) finish() {
 		c.w.status = http.StatusOK
 	}
 	s := c.s
-	took := s.Now().Sub(c.began)
+	took := time.Since(c.began)
 	if c.row.Resource != nil || !c.req.Info.IsResource {
 		s.Metrics.Request(c.labels(), c.w.status, took, c.w.written)
 	}
@@ -181,7 +181,7 @@ func (c *call) finish() {
 // mark notes that a step of the request ends here.
 func (c *call) mark(name string) {
 	if c.nsteps < len(c.steps) {
-		c.steps[c.nsteps] = step{name, c.s.Now()}
+		c.steps[c.nsteps] = step{name, time.Now()}
 		c.nsteps++
 	}
 }

@@ -91,9 +91,13 @@ func (c *call) serve(row resource.Row) {
 			verb = resource.Create
 		}
 	case http.MethodPut:
-		verb = resource.Update
+		if at == item || at == subresource {
+			verb = resource.Update
+		}
 	case http.MethodPatch:
-		verb = resource.Patch
+		if at == item || at == subresource {
+			verb = resource.Patch
+		}
 	case http.MethodDelete:
 		verb = resource.Delete
 		if at == collection {
