@@ -15,7 +15,7 @@ import (
 func openapiPaths(s *resource.Snapshot) []string {
 	out := []string{".well-known/openid-configuration", "api", "apis", "openid/v1/jwks", "version"}
 	for _, g := range s.Groups {
-		if g.Name != "" && slices.ContainsFunc(g.Versions, builtin) {
+		if g.Name != "" && slices.ContainsFunc(g.Versions, hasBuiltin) {
 			out = append(out, "apis/"+g.Name)
 		}
 		for i := range g.Versions {
@@ -27,8 +27,8 @@ func openapiPaths(s *resource.Snapshot) []string {
 	return out
 }
 
-// builtin says whether a version has kinds of our own: only their groups have a document.
-func builtin(v resource.GroupVersion) bool {
+// hasBuiltin says whether a version has kinds of our own: only their groups have a document.
+func hasBuiltin(v resource.GroupVersion) bool {
 	return slices.ContainsFunc(v.Rows, func(r resource.Row) bool { return r.Resource != nil && !custom(r) })
 }
 

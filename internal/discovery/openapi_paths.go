@@ -79,7 +79,8 @@ func (w *pathWriter) row(row resource.Row) {
 	}
 	if verbs.Has(resource.Delete) {
 		gone := w.meta("Status")
-		if r.Rules.ReturnDeleted {
+		// A kind that can be held (Namespace) answers with the object too, but its document does not say so.
+		if r.Rules.ReturnDeleted && r.Held == nil {
 			gone = object
 		}
 		w.add(item, "DELETE", kind, "delete", "delete"+article(kind.Kind)+kind.Kind, "delete", scope+kind.Kind, options[metav1.DeleteOptions](), name, pretty).

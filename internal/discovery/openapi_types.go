@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1alpha1 "k8s.io/api/admissionregistration/v1alpha1"
+	admissionregistrationv1beta1 "k8s.io/api/admissionregistration/v1beta1"
+	apiserverinternalv1alpha1 "k8s.io/api/apiserverinternal/v1alpha1"
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -12,18 +15,29 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	certificatesv1 "k8s.io/api/certificates/v1"
+	certificatesv1alpha1 "k8s.io/api/certificates/v1alpha1"
+	certificatesv1beta1 "k8s.io/api/certificates/v1beta1"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	coordinationv1alpha2 "k8s.io/api/coordination/v1alpha2"
+	coordinationv1beta1 "k8s.io/api/coordination/v1beta1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	networkingv1beta1 "k8s.io/api/networking/v1beta1"
 	nodev1 "k8s.io/api/node/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	resourcev1 "k8s.io/api/resource/v1"
+	resourcev1alpha3 "k8s.io/api/resource/v1alpha3"
+	resourcev1beta1 "k8s.io/api/resource/v1beta1"
+	resourcev1beta2 "k8s.io/api/resource/v1beta2"
 	schedulingv1 "k8s.io/api/scheduling/v1"
+	schedulingv1alpha2 "k8s.io/api/scheduling/v1alpha2"
 	storagev1 "k8s.io/api/storage/v1"
+	storagev1beta1 "k8s.io/api/storage/v1beta1"
+	storagemigrationv1beta1 "k8s.io/api/storagemigration/v1beta1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -32,53 +46,55 @@ import (
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 )
 
-// register adds the Go types of a built-in group and version to a scheme, or nothing where there are none.
+// registrars add the Go types of the built-in groups and versions to a scheme.
+var registrars = []struct {
+	gv  schema.GroupVersion
+	add func(*runtime.Scheme) error
+}{
+	{admissionregistrationv1.SchemeGroupVersion, admissionregistrationv1.AddToScheme},
+	{admissionregistrationv1alpha1.SchemeGroupVersion, admissionregistrationv1alpha1.AddToScheme},
+	{admissionregistrationv1beta1.SchemeGroupVersion, admissionregistrationv1beta1.AddToScheme},
+	{apiextensionsv1.SchemeGroupVersion, apiextensionsv1.AddToScheme},
+	{apiregistrationv1.SchemeGroupVersion, apiregistrationv1.AddToScheme},
+	{apiserverinternalv1alpha1.SchemeGroupVersion, apiserverinternalv1alpha1.AddToScheme},
+	{appsv1.SchemeGroupVersion, appsv1.AddToScheme},
+	{authenticationv1.SchemeGroupVersion, authenticationv1.AddToScheme},
+	{authorizationv1.SchemeGroupVersion, authorizationv1.AddToScheme},
+	{autoscalingv1.SchemeGroupVersion, autoscalingv1.AddToScheme},
+	{autoscalingv2.SchemeGroupVersion, autoscalingv2.AddToScheme},
+	{batchv1.SchemeGroupVersion, batchv1.AddToScheme},
+	{certificatesv1.SchemeGroupVersion, certificatesv1.AddToScheme},
+	{certificatesv1alpha1.SchemeGroupVersion, certificatesv1alpha1.AddToScheme},
+	{certificatesv1beta1.SchemeGroupVersion, certificatesv1beta1.AddToScheme},
+	{coordinationv1.SchemeGroupVersion, coordinationv1.AddToScheme},
+	{coordinationv1alpha2.SchemeGroupVersion, coordinationv1alpha2.AddToScheme},
+	{coordinationv1beta1.SchemeGroupVersion, coordinationv1beta1.AddToScheme},
+	{corev1.SchemeGroupVersion, corev1.AddToScheme},
+	{discoveryv1.SchemeGroupVersion, discoveryv1.AddToScheme},
+	{eventsv1.SchemeGroupVersion, eventsv1.AddToScheme},
+	{flowcontrolv1.SchemeGroupVersion, flowcontrolv1.AddToScheme},
+	{networkingv1.SchemeGroupVersion, networkingv1.AddToScheme},
+	{networkingv1beta1.SchemeGroupVersion, networkingv1beta1.AddToScheme},
+	{nodev1.SchemeGroupVersion, nodev1.AddToScheme},
+	{policyv1.SchemeGroupVersion, policyv1.AddToScheme},
+	{rbacv1.SchemeGroupVersion, rbacv1.AddToScheme},
+	{resourcev1.SchemeGroupVersion, resourcev1.AddToScheme},
+	{resourcev1alpha3.SchemeGroupVersion, resourcev1alpha3.AddToScheme},
+	{resourcev1beta1.SchemeGroupVersion, resourcev1beta1.AddToScheme},
+	{resourcev1beta2.SchemeGroupVersion, resourcev1beta2.AddToScheme},
+	{schedulingv1.SchemeGroupVersion, schedulingv1.AddToScheme},
+	{schedulingv1alpha2.SchemeGroupVersion, schedulingv1alpha2.AddToScheme},
+	{storagemigrationv1beta1.SchemeGroupVersion, storagemigrationv1beta1.AddToScheme},
+	{storagev1.SchemeGroupVersion, storagev1.AddToScheme},
+	{storagev1beta1.SchemeGroupVersion, storagev1beta1.AddToScheme},
+}
+
+// register adds those of one group and version, if it has any.
 func register(gv schema.GroupVersion, s *runtime.Scheme) error {
-	switch gv {
-	case admissionregistrationv1.SchemeGroupVersion:
-		return admissionregistrationv1.AddToScheme(s)
-	case apiextensionsv1.SchemeGroupVersion:
-		return apiextensionsv1.AddToScheme(s)
-	case apiregistrationv1.SchemeGroupVersion:
-		return apiregistrationv1.AddToScheme(s)
-	case appsv1.SchemeGroupVersion:
-		return appsv1.AddToScheme(s)
-	case authenticationv1.SchemeGroupVersion:
-		return authenticationv1.AddToScheme(s)
-	case authorizationv1.SchemeGroupVersion:
-		return authorizationv1.AddToScheme(s)
-	case autoscalingv1.SchemeGroupVersion:
-		return autoscalingv1.AddToScheme(s)
-	case autoscalingv2.SchemeGroupVersion:
-		return autoscalingv2.AddToScheme(s)
-	case batchv1.SchemeGroupVersion:
-		return batchv1.AddToScheme(s)
-	case certificatesv1.SchemeGroupVersion:
-		return certificatesv1.AddToScheme(s)
-	case coordinationv1.SchemeGroupVersion:
-		return coordinationv1.AddToScheme(s)
-	case corev1.SchemeGroupVersion:
-		return corev1.AddToScheme(s)
-	case discoveryv1.SchemeGroupVersion:
-		return discoveryv1.AddToScheme(s)
-	case eventsv1.SchemeGroupVersion:
-		return eventsv1.AddToScheme(s)
-	case flowcontrolv1.SchemeGroupVersion:
-		return flowcontrolv1.AddToScheme(s)
-	case networkingv1.SchemeGroupVersion:
-		return networkingv1.AddToScheme(s)
-	case nodev1.SchemeGroupVersion:
-		return nodev1.AddToScheme(s)
-	case policyv1.SchemeGroupVersion:
-		return policyv1.AddToScheme(s)
-	case rbacv1.SchemeGroupVersion:
-		return rbacv1.AddToScheme(s)
-	case resourcev1.SchemeGroupVersion:
-		return resourcev1.AddToScheme(s)
-	case schedulingv1.SchemeGroupVersion:
-		return schedulingv1.AddToScheme(s)
-	case storagev1.SchemeGroupVersion:
-		return storagev1.AddToScheme(s)
+	for _, r := range registrars {
+		if r.gv == gv {
+			return r.add(s)
+		}
 	}
 	return nil
 }
