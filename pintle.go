@@ -243,11 +243,19 @@ func openStore(c Config) (store.Store, error) {
 		if c.DataDir == "" {
 			return nil, errors.New("the embedded store needs a data directory")
 		}
-		return embed.Open(embed.Config{Dir: c.DataDir + "/store", Clock: c.Clock, Logger: c.Logger})
+		return opened(embed.Open(embed.Config{Dir: c.DataDir + "/store", Clock: c.Clock, Logger: c.Logger}))
 	case Etcd:
-		return etcd.New(context.Background(), etcd.Config{Endpoints: c.Etcd.Servers, Prefix: c.Etcd.Prefix, CAFile: c.Etcd.CAFile, CertFile: c.Etcd.CertFile, KeyFile: c.Etcd.KeyFile})
+		return opened(etcd.New(context.Background(), etcd.Config{Endpoints: c.Etcd.Servers, Prefix: c.Etcd.Prefix, CAFile: c.Etcd.CAFile, CertFile: c.Etcd.CertFile, KeyFile: c.Etcd.KeyFile}))
 	}
 	return nil, fmt.Errorf("unknown storage %q: there are embedded, memory and etcd", c.Storage)
+}
+
+// opened makes a nil store of any type a nil Store when there is an error.
+func opened[S store.Store](s S, err error) (store.Store, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func (s *Server) authenticator() (*authn.Chain, error) {

@@ -102,6 +102,7 @@ func (f *flagSet) sortOut(o *options) {
 			o.notInForce = append(o.notInForce, "--"+a.name)
 		}
 	}
+	slices.Sort(o.notInForce)
 }
 
 // mapValue is a flag of key=value pairs, separated by commas or given again and again.

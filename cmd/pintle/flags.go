@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -13,9 +14,10 @@ import (
 
 // options is what the command line said.
 type options struct {
-	bindAddress net.IP
-	securePort  int
-	portFile    string
+	bindAddress      net.IP
+	advertiseAddress net.IP
+	securePort       int
+	portFile         string
 
 	dataDir string
 	storage string
@@ -46,6 +48,7 @@ type options struct {
 	maxInflight        int
 	maxMutating        int
 	serviceClusterCIDR string
+	serviceCIDR        netip.Prefix // of serviceClusterCIDR, the first
 
 	// minVersion and cipherSuites are tlsMinVersion and tlsCipherSuites as crypto/tls knows them.
 	minVersion   uint16
@@ -99,6 +102,7 @@ func newFlagSet(p program, o *options) *flagSet {
 	f.Usage = func() {}
 	f.section("Serving", func(fs *pflag.FlagSet) {
 		fs.IPVar(&o.bindAddress, "bind-address", p.bindAddress, "address to listen on; 0.0.0.0 or :: for all")
+		fs.IPVar(&o.advertiseAddress, "advertise-address", nil, "address that the kubernetes Service leads to; --bind-address without it, or this machine's first where that is loopback or all")
 		fs.IntVar(&o.securePort, "secure-port", 6443, "port for HTTPS; 0 takes any free port (see --port-file)")
 		fs.StringVar(&o.portFile, "port-file", "", "file to write the port to, once it is open")
 		fs.StringVar(&o.certDir, "cert-dir", p.certDir, "folder of the serving certificate, apiserver.crt and apiserver.key; made there if missing"+p.certDirNote)
@@ -134,7 +138,7 @@ func newFlagSet(p program, o *options) *flagSet {
 		fs.StringVar(&o.serviceClusterCIDR, "service-cluster-ip-range", "", "range of service addresses; its first is the kubernetes Service's (10.0.0.0/24 without it)")
 	})
 	f.section("Logs", func(fs *pflag.FlagSet) {
-		fs.IntVarP(&o.verbosity, "v", "v", 0, "how much to log: 0 what an operator wants, 2 steps, 4 detail, 6 each request")
+		fs.IntVarP(&o.verbosity, "v", "v", 0, "how much to log: 0 what an operator has to know, 2 steps of the server, 3 each request, 4 and more detail")
 	})
 	f.section("Other", func(fs *pflag.FlagSet) {
 		fs.BoolVarP(&o.help, "help", "h", false, "this text")
@@ -186,8 +190,10 @@ func (o *options) complete(p program) error {
 		return fmt.Errorf("--secure-port %d must be between 0 and 65535", o.securePort)
 	case o.bindAddress == nil:
 		return errors.New("--bind-address must be an IP address")
-	case o.requestTimeout < 0 || o.minRequestTimeout < 0 || o.maxInflight < 0 || o.maxMutating < 0:
-		return errors.New("--request-timeout, --min-request-timeout, --max-requests-inflight and --max-mutating-requests-inflight cannot be negative")
+	case o.requestTimeout <= 0 || o.minRequestTimeout <= 0:
+		return errors.New("--request-timeout and --min-request-timeout must be positive")
+	case o.maxInflight < 0 || o.maxMutating < 0:
+		return errors.New("--max-requests-inflight and --max-mutating-requests-inflight cannot be negative")
 	case o.compaction < 0 || o.eventTTL < 0:
 		return errors.New("--etcd-compaction-interval and --event-ttl cannot be negative")
 	}
@@ -198,27 +204,21 @@ func (o *options) complete(p program) error {
 	if o.cipherSuites, err = cipherSuitesOf(o.tlsCipherSuites); err != nil {
 		return err
 	}
-	_, err = o.serviceIP()
+	o.serviceCIDR, err = o.serviceRange()
 	return err
 }
 
-// serviceIP is the first address of the service range: the kubernetes Service's. nil when no range was given.
-func (o *options) serviceIP() (net.IP, error) {
+// serviceRange reads the first of the ranges of service addresses.
+func (o *options) serviceRange() (netip.Prefix, error) {
 	if o.serviceClusterCIDR == "" {
-		return nil, nil
+		return netip.Prefix{}, nil
 	}
 	first, _, _ := strings.Cut(o.serviceClusterCIDR, ",")
-	_, n, err := net.ParseCIDR(strings.TrimSpace(first))
+	prefix, err := netip.ParsePrefix(strings.TrimSpace(first))
 	if err != nil {
-		return nil, fmt.Errorf("--service-cluster-ip-range: %v", err)
+		return prefix, fmt.Errorf("--service-cluster-ip-range: %w", err)
 	}
-	ip := slices.Clone(n.IP)
-	for i := len(ip) - 1; i >= 0; i-- {
-		if ip[i]++; ip[i] != 0 {
-			break
-		}
-	}
-	return ip, nil
+	return prefix.Masked(), nil
 }
 
 // checkSecurity refuses flags that promise protection which is not there yet.

@@ -83,8 +83,7 @@ func TestFlags(t *testing.T) {
 			return reflect.DeepEqual(o.runtimeConfig, map[string]string{"api/all": "true", "apps/v1": "false", "v1": ""})
 		}},
 		{args: []string{"--service-cluster-ip-range=10.96.0.0/12,fd00::/108"}, ok: func(o options) bool {
-			ip, _ := o.serviceIP()
-			return ip.String() == "10.96.0.1"
+			return o.serviceCIDR.String() == "10.96.0.0/12"
 		}},
 		{args: []string{"--allow-privileged", "--kubelet-timeout=3s", "--service-account-issuer=a", "--service-account-issuer=b", "--feature-gates=A=true"},
 			ok: func(o options) bool {
@@ -107,6 +106,7 @@ func TestFlags(t *testing.T) {
 		{args: []string{"--tls-cert-file=x"}, err: "go together"},
 		{args: []string{"--service-cluster-ip-range=10.0.0.0"}, err: "--service-cluster-ip-range"},
 		{args: []string{"--max-requests-inflight=-1"}, err: "negative"},
+		{args: []string{"--request-timeout=0s"}, err: "positive"},
 		{args: []string{"--event-ttl=-1s"}, err: "negative"},
 	}
 	for _, tt := range tests {

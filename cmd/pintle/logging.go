@@ -20,7 +20,7 @@ func newLogger(w io.Writer, verbosity int) *slog.Logger {
 func bridgeKlog(log *slog.Logger, verbosity int) {
 	var fs flag.FlagSet
 	klog.InitFlags(&fs)
-	// Info messages without a level are chatter of the libraries; they begin to count at -v=2.
+	// klog keeps a threshold of its own, which it asks before it formats anything.
 	_ = fs.Set("v", strconv.Itoa(verbosity))
 	klog.SetSlogLogger(log.With("from", "klog"))
 }
