@@ -18,7 +18,7 @@ func Namespace() *resource.Resource {
 		Plural: "namespaces", ReturnDeleted: true, Kind: "Namespace", Short: []string{"ns"}, Cluster: true,
 		Verbs:    resource.Standard &^ resource.DeleteCollection,
 		Versions: v1[corev1.Namespace](), Status: true,
-		Rules: resource.Rules{ValidateName: validation.ValidateNamespaceName},
+		Rules: resource.Rules{ValidateName: validation.ValidateNamespaceName, Immortal: []string{metav1.NamespaceDefault, metav1.NamespaceSystem, metav1.NamespacePublic}},
 		Subs: []resource.Subresource{
 			{Name: "finalize", Verbs: resource.Update, Parent: true, Reset: describe.Status},
 		},
