@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -56,6 +57,7 @@ type docKey struct {
 type doc struct {
 	once sync.Once
 	gzip []byte
+	size int // before it was compressed
 	made time.Time
 	err  error
 }
@@ -163,8 +165,8 @@ func (o *OpenAPI) write(w http.ResponseWriter, r *http.Request, s state, key doc
 	}
 	z, err := gzip.NewReader(bytes.NewReader(d.gzip))
 	if err == nil {
-		var b []byte
-		if b, err = io.ReadAll(z); err == nil {
+		b := make([]byte, d.size)
+		if _, err = io.ReadFull(z, b); err == nil {
 			http.ServeContent(w, r, "", d.made, bytes.NewReader(b))
 			return
 		}
@@ -183,34 +185,35 @@ func (o *OpenAPI) doc(s state, key docKey) *doc {
 	o.mu.Unlock()
 	d.once.Do(func() {
 		d.made = o.now()
-		d.gzip, d.err = o.make(s.snapshot, key)
+		d.gzip, d.size, d.err = o.make(s.snapshot, key)
 	})
 	return d
 }
 
-func (o *OpenAPI) make(s *resource.Snapshot, key docKey) ([]byte, error) {
+// make writes a document and compresses it; size is what it was before.
+func (o *OpenAPI) make(s *resource.Snapshot, key docKey) (packed []byte, size int, err error) {
 	d, err := o.document(s, key.path)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	var b []byte
 	if key.protobuf {
 		b = (&protoWriter{yaml: map[string]string{}}).document(d)
 	} else if b, err = json.Marshal(d); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	var out bytes.Buffer
 	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if _, err := z.Write(b); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err := z.Close(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return bytes.Clone(out.Bytes()), nil
+	return bytes.Clone(out.Bytes()), len(b), nil
 }
 
 func (o *OpenAPI) now() time.Time {
@@ -236,6 +239,9 @@ func (o *OpenAPI) current() state {
 		if o.base == nil {
 			digest := o.Schemas.Digest()
 			o.base = fmt.Appendf(nil, "%s %q %q\n", digest[:], o.Version, o.Build)
+			if b, ok := debug.ReadBuildInfo(); ok { // descriptions are the types', and these a dependency's
+				o.base = append(o.base, b.String()...)
+			}
 		}
 		old := o.prints
 		o.prints = make(map[*resource.Version][sha256.Size]byte, len(old))

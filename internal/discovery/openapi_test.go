@@ -129,7 +129,7 @@ func BenchmarkOpenAPI(b *testing.B) {
 		b.Run(fmt.Sprintf("protobuf=%v", protobuf), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				z, err := o.make(s, docKey{path: "apis/apps/v1", protobuf: protobuf})
+				z, _, err := o.make(s, docKey{path: "apis/apps/v1", protobuf: protobuf})
 				if err != nil {
 					b.Fatal(err)
 				}
