@@ -1,6 +1,7 @@
 package script
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -42,14 +43,14 @@ var (
 		regexp.MustCompile(`(Too large resource version: )(\d+)(, current: )(\d+)()`),
 		regexp.MustCompile(`(ResourceVersion in precondition: )(\d+)(, ResourceVersion in object meta: )(\d+)()`),
 		regexp.MustCompile(`(ResourceVersion in record \()(\d+)(\))()()`),
-		regexp.MustCompile(`("resourceVersion":")(\d+)(")()()`), // an object inside of a message
+		regexp.MustCompile(`("resourceVersion\\*":\\*")(\d+)(\\*")()()`), // an object inside of a message
 	}
 )
 
 // asked says what a tree is the answer to.
 type asked struct {
 	exact bool // resourceVersionMatch=Exact: the list's revision is the one asked for
-	paged bool // limit or continue: the pages of one list share a revision
+	paged bool // continue: the pages of one list share a revision
 }
 
 // id is the placeholder of a value within its class.
@@ -103,7 +104,16 @@ func (n *normaliser) text(s string) string {
 			return strings.Join(g[1:], "")
 		})
 	}
-	return s
+	return shorten(s)
+}
+
+// shorten keeps recordings small: of a very long string, the start, and a sum of the rest.
+func shorten(s string) string {
+	const start, most = 100, 4000
+	if len(s) <= most {
+		return s
+	}
+	return fmt.Sprintf("%s<%d bytes more, sha256 %.8x>", s[:start], len(s)-start, sha256.Sum256([]byte(s[start:])))
 }
 
 // tree normalises a decoded body; it changes the tree in place.
@@ -147,6 +157,10 @@ func (n *normaliser) walk(v any, c asked) any {
 func (n *normaliser) metadata(parent, meta map[string]any, c asked) {
 	if token, ok := meta["continue"].(string); ok && token != "" {
 		meta["continue"] = n.id("continue", token)
+		c.paged = true
+	}
+	if entries, ok := meta["managedFields"].([]any); ok {
+		meta["managedFields"] = byManager(entries)
 	}
 	rv, ok := meta["resourceVersion"].(string)
 	if !ok || rv == "" {
@@ -165,6 +179,33 @@ func (n *normaliser) metadata(parent, meta map[string]any, c asked) {
 		rv = n.listRevision(parent, rv)
 	}
 	meta["resourceVersion"] = rv
+}
+
+// byManager puts managedFields into an order that does not depend on when a
+// second ended: servers sort by operation, time, manager and so on, and here the
+// time is left out. Entries that are not in the servers' order stay, and say so.
+func byManager(entries []any) []any {
+	key := func(e any, fields ...string) string {
+		m, _ := e.(map[string]any)
+		var b strings.Builder
+		for _, f := range fields {
+			s, _ := m[f].(string)
+			b.WriteString(s + "\x00")
+		}
+		return b.String()
+	}
+	served := func(a, b any) int {
+		all := []string{"operation", "time", "manager", "apiVersion", "subresource"}
+		return strings.Compare(key(a, all...), key(b, all...))
+	}
+	if !slices.IsSortedFunc(entries, served) {
+		return append([]any{"<out of order>"}, entries...)
+	}
+	slices.SortStableFunc(entries, func(a, b any) int {
+		rest := []string{"operation", "manager", "apiVersion", "subresource"}
+		return strings.Compare(key(a, rest...), key(b, rest...))
+	})
+	return entries
 }
 
 // listRevision says whether a list is at least as new as what it holds.

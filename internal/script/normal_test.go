@@ -34,16 +34,34 @@ func TestNormalise(t *testing.T) {
 		{"list", `{"kind": "L", "items": [], "metadata": {"resourceVersion": "50"}}`, `{"items": [], "kind": "L", "metadata": {"resourceVersion": "<rv-list>"}}`, asked{}},
 		{"stale list", `{"items": [{"metadata": {"name": "a", "resourceVersion": "42"}}], "metadata": {"resourceVersion": "41"}}`, `{"items": [{"metadata": {"name": "a", "resourceVersion": "<rv-2>"}}], "metadata": {"resourceVersion": "<rv-list, older than its items>"}}`, asked{}},
 		{"exact list", `{"items": [], "metadata": {"resourceVersion": "42"}}`, `{"items": [], "metadata": {"resourceVersion": "<rv-2>"}}`, asked{exact: true}},
+		{"managers", `{"metadata": {"managedFields": [{"manager": "b", "operation": "Apply", "time": "2026-05-05T01:02:03Z"}, {"manager": "a", "operation": "Apply", "time": "2026-05-05T01:02:04Z"}, {"manager": "a", "operation": "Update"}]}}`,
+			`{"metadata": {"managedFields": [{"manager": "a", "operation": "Apply", "time": "<time>"}, {"manager": "b", "operation": "Apply", "time": "<time>"}, {"manager": "a", "operation": "Update"}]}}`, asked{}},
+		{"managers in no order", `{"metadata": {"managedFields": [{"manager": "b", "operation": "Update"}, {"manager": "a", "operation": "Apply"}]}}`,
+			`{"metadata": {"managedFields": ["<out of order>", {"manager": "b", "operation": "Update"}, {"manager": "a", "operation": "Apply"}]}}`, asked{}},
+		{"limit that is not reached", `{"items": [], "metadata": {"resourceVersion": "50"}}`, `{"items": [], "metadata": {"resourceVersion": "<rv-list>"}}`, asked{}},
 		{"page", `{"items": [], "metadata": {"resourceVersion": "50", "continue": "abc"}}`, `{"items": [], "metadata": {"continue": "<continue-1>", "resourceVersion": "<rv-page-1>"}}`, asked{paged: true}},
 		{"bookmark", `{"type": "BOOKMARK", "object": {"kind": "X", "metadata": {"resourceVersion": "50"}}}`, `{"object": {"kind": "X", "metadata": {"resourceVersion": "<rv-bookmark>"}}, "type": "BOOKMARK"}`, asked{}},
 		{"generated name", `{"a": "gen-bcd42 is there, gen-erated not", "metadata": {"generateName": "gen-", "name": "gen-bcd42"}}`, `{"a": "gen-<generated-1> is there, gen-erated not", "metadata": {"generateName": "gen-", "name": "gen-<generated-1>"}}`, asked{}},
 		{"table", `{"kind": "Table", "columnDefinitions": [{"name": "Name"}, {"name": "Age"}], "rows": [{"cells": ["5s", "5s"]}, {"cells": ["b", "<unknown>"]}]}`,
 			`{"columnDefinitions": [{"name": "Name"}, {"name": "Age"}], "kind": "Table", "rows": [{"cells": ["5s", "<age>"]}, {"cells": ["b", "<unknown>"]}]}`, asked{}},
+		{"object in a message", `{"m": "{\\\"resourceVersion\\\":\\\"77\\\"} {\"resourceVersion\":\"77\"}"}`, `{"m": "{\\\"resourceVersion\\\":\\\"<rv>\\\"} {\"resourceVersion\":\"<rv>\"}"}`, asked{}},
 		{"messages", `{"m": "too old resource version: 41 (50), 41 things"}`, `{"m": "too old resource version: <rv> (<rv>), 41 things"}`, asked{}},
 	} {
 		if got := normalised(t, n, c.doc, c.asked); got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
 		}
+	}
+}
+
+// TestShorten: long strings differ in the recording wherever they differ.
+func TestShorten(t *testing.T) {
+	long := strings.Repeat("x", 5000)
+	a, b, c := shorten(long+"a"), shorten(long+"b"), shorten("a"+long)
+	if a == b || a == c || b == c || len(a) > 200 {
+		t.Errorf("%q %q %q", a, b, c)
+	}
+	if s := strings.Repeat("x", 4000); shorten(s) != s {
+		t.Error("a string that is not long is shortened")
 	}
 }
 

@@ -125,7 +125,9 @@ func (r *request) send(ctx context.Context, t Target) (*http.Response, error) {
 	if client == nil {
 		client = http.DefaultClient
 	}
-	return client.Do(req)
+	direct := *client
+	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return direct.Do(req)
 }
 
 var variable = regexp.MustCompile(`\{\{repeat:.*?:\d+\}\}|\{\{[^{}]+\}\}`)

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -28,7 +29,7 @@ type Answer struct {
 }
 
 // shownHeaders are the headers that an Answer tells.
-var shownHeaders = []string{"Allow", "Content-Type", "Location", "Retry-After", "Warning"}
+var shownHeaders = []string{"Allow", "Content-Encoding", "Content-Type", "Location", "Retry-After", "Warning"}
 
 // Run has the conversation with the target and returns its answers in running
 // order. It makes the script's namespaces before, and removes them and what the
@@ -39,6 +40,7 @@ func (s *Script) Run(ctx context.Context, t Target) (answers []Answer, err error
 	r := &run{
 		script: s, target: t,
 		trees:   map[string]any{},
+		headers: map[string]http.Header{},
 		watches: map[string]*watch{},
 		normal:  newNormaliser(s.written()),
 	}
@@ -79,6 +81,7 @@ type run struct {
 	script  *Script
 	target  Target
 	trees   map[string]any // answers as decoded, not normalised, for variables
+	headers map[string]http.Header
 	watches map[string]*watch
 	normal  *normaliser
 	created []string // paths, in order of creation
@@ -104,6 +107,7 @@ func (r *run) step(ctx context.Context, step Step) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	r.headers[step.answer()] = resp.Header
 	tree, decoded, err := decode(resp.Header.Get("Content-Type"), body)
 	if err != nil {
 		return "", err
@@ -126,7 +130,14 @@ func exchange(ctx context.Context, req *request, t Target) (*http.Response, []by
 		return nil, nil, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	// Only where the script itself asks for gzip; Go hides it otherwise.
+	var r io.Reader = resp.Body
+	if resp.Header.Get("Content-Encoding") == "gzip" {
+		if r, err = gzip.NewReader(resp.Body); err != nil {
+			return nil, nil, err
+		}
+	}
+	body, err := io.ReadAll(r)
 	return resp, body, err
 }
 
@@ -167,7 +178,7 @@ func (r *request) asked() asked {
 		return asked{}
 	}
 	q := u.Query()
-	return asked{exact: q.Get("resourceVersionMatch") == "Exact", paged: q.Has("limit") || q.Has("continue")}
+	return asked{exact: q.Get("resourceVersionMatch") == "Exact", paged: q.Has("continue")}
 }
 
 // expand knows the variables.
@@ -194,6 +205,12 @@ func (r *run) value(name string) (string, error) {
 		return strings.Repeat(name[len("repeat:"):i], n), nil
 	}
 	answer, path, _ := strings.Cut(name, ".")
+	if key, ok := strings.CutPrefix(path, "header."); ok {
+		if v := r.headers[answer].Get(key); v != "" {
+			return v, nil
+		}
+		return "", fmt.Errorf("{{%s}}: no such header", name)
+	}
 	tree, ok := r.trees[answer]
 	if !ok {
 		return "", fmt.Errorf("{{%s}}: no answer %s so far", name, answer)

@@ -38,7 +38,8 @@
 // not sent. A body for a protobuf or CBOR content type is written as JSON and
 // encoded before it is sent, except with the header "Raw-Body: text".
 //
-// {{resp1.metadata.uid}} is taken from the answer of an earlier step,
+// {{resp1.metadata.uid}} is taken from the answer of an earlier step, and so is
+// {{resp1.header.ETag}};
 // {{name}} and {{ns}} are the script's name, {{ns2}} is a second namespace, and
 // {{repeat:TEXT:N}} is TEXT, N times. Namespaces that a script mentions in this
 // way are there when it starts; they, and what the script created, are gone when

@@ -116,6 +116,7 @@ GET /api/v1/namespaces/{{ns}}/configmaps/missing
 Authorization: -
 -- req7 --
 GET /api/v1/namespaces/{{ns}}/configmaps/missing
+X-Type: {{resp1.header.Content-Type}}
 `
 
 func parse(t *testing.T, text string) *Script {
@@ -212,6 +213,7 @@ func TestRunRefuses(t *testing.T) {
 		"GET /{{resp9.metadata.name}}": "no answer resp9",
 		"GET /x\nEvents: many":         "many",
 		"GET /x\nno header":            "not a header",
+		"GET /{{resp9.header.ETag}}":   "no such header",
 		"GET /{{repeat:x}}":            "not repeat",
 	} {
 		s := parse(t, "# x\n-- req1 --\n"+text+"\n")

@@ -26,6 +26,7 @@ import (
 	"syscall"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pintle-io/pintle/internal/script"
 	"github.com/pintle-io/pintle/reference"
@@ -44,8 +45,9 @@ func run(ctx context.Context) error {
 	dir := flag.String("dir", "../testdata/script", "the scripts")
 	only := flag.String("run", "", "only scripts whose name matches this regular expression")
 	verify := flag.Bool("verify", false, "show differences, write nothing")
-	url := flag.String("url", "", "a running server, instead of one of its own; its certificate is not checked")
+	url := flag.String("url", "", "a running server, instead of one of its own; its certificate is not checked, and scripts with special needs are left out")
 	tokenFile := flag.String("token-file", "", "the token for -url")
+	parallel := flag.Int("parallel", 4, "how many scripts at a time")
 	flag.Parse()
 
 	match, err := regexp.Compile(*only)
@@ -66,30 +68,32 @@ func run(ctx context.Context) error {
 		targets.given = &script.Target{Name: "reference", URL: *url, Token: strings.TrimSpace(string(token)),
 			Client: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}}
 	}
+	var scripts []*script.Script
+	for _, s := range all {
+		if match.MatchString(s.Name) && (targets.given == nil || s.Needs == "") {
+			scripts = append(scripts, s)
+		}
+	}
+	results, err := runAll(ctx, scripts, targets, *parallel)
+	if err != nil {
+		return err
+	}
 	var failed error
 	ran, changed := 0, 0
-	for _, s := range all {
-		if !match.MatchString(s.Name) {
-			continue
-		}
-		t, err := targets.get(ctx, s.Needs)
-		if err != nil {
-			return err
-		}
-		answers, err := s.Run(ctx, t)
-		if err != nil {
+	for i, s := range scripts {
+		if err := results[i].err; err != nil {
 			failed = errors.Join(failed, err)
 			continue
 		}
 		ran++
-		diff := s.Compare(answers)
+		diff := s.Compare(results[i].answers)
 		if diff == "" {
 			continue
 		}
 		changed++
 		if *verify {
 			fmt.Printf("%s\n%s", s.Path, diff)
-		} else if err := s.Record(answers); err != nil {
+		} else if err := s.Record(results[i].answers); err != nil {
 			return err
 		}
 	}
@@ -98,6 +102,30 @@ func run(ctx context.Context) error {
 		failed = errors.Join(failed, fmt.Errorf("%d scripts differ", changed))
 	}
 	return failed
+}
+
+type result struct {
+	answers []script.Answer
+	err     error
+}
+
+// runAll has the conversations, some at a time; the answers do not depend on how many.
+func runAll(ctx context.Context, scripts []*script.Script, targets *targets, parallel int) ([]result, error) {
+	results := make([]result, len(scripts))
+	var g errgroup.Group
+	g.SetLimit(parallel)
+	for i, s := range scripts {
+		t, err := targets.get(ctx, s.Needs)
+		if err != nil {
+			g.Wait()
+			return nil, err
+		}
+		g.Go(func() error {
+			results[i].answers, results[i].err = s.Run(ctx, t)
+			return nil
+		})
+	}
+	return results, g.Wait()
 }
 
 // targets starts the servers that the scripts need, each on first need.
