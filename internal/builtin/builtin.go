@@ -71,6 +71,10 @@ var order = []group{
 	{"storagemigration.k8s.io", []string{"v1beta1"}, storagemigration.Resources},
 }
 
+// noColumns are the kinds for which the reference has no columns either.
+var noColumns = map[string]bool{"clusterroles": true, "csistoragecapacities": true, "customresourcedefinitions": true,
+	"limitranges": true, "roles": true}
+
 // All describes every kind, those that are off by default too. Their versions are Served as without --runtime-config.
 func All(d resource.Deps) []*resource.Resource {
 	var all []*resource.Resource
@@ -82,6 +86,7 @@ func All(d resource.Deps) []*resource.Resource {
 			if d.Schemas != nil {
 				addSchemas(r, d.Schemas)
 			}
+			r.NoColumns = noColumns[r.Names.Plural]
 			all = append(all, r)
 		}
 	}

@@ -86,6 +86,8 @@ type Resource struct {
 	Prefix   string // under /registry: "pods", "services/specs", "minions"
 	Versions []Version
 	Rules    Rules
+	// NoColumns says that the kind will never have columns of its own: its tables show Created At, not Age.
+	NoColumns bool
 
 	// The hooks take the storage version and may be nil.
 

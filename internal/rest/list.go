@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/pintle-io/pintle/internal/cache"
@@ -55,7 +56,14 @@ func (c *call) respondList(l *engine.List) {
 	default:
 		frame.Kind = c.t.Version.GV().WithKind(c.t.Resource.Names.ListKind)
 	}
+	if whole && len(l.Records) == 0 {
+		c.respondNoPartials(frame)
+		return
+	}
 	items := &records{records: l.Records, version: c.t.Version, media: m, kind: c.t.Kind(), whole: whole || frame.Tree}
+	if m.enc == object.YAML {
+		items.media.enc = object.JSON // YAML lists are made of JSON items
+	}
 	if m.enc == object.JSON && m.pretty {
 		var b, out bytes.Buffer
 		err := object.WriteList(&b, m.enc, frame, items)
@@ -79,9 +87,21 @@ func (c *call) respondList(l *engine.List) {
 		err = items.err
 	}
 	w.close(err)
-	if items.err != nil {
-		c.fail(items.err)
+	if err != nil {
+		c.fail(err)
 	}
+}
+
+// respondNoPartials answers with a PartialObjectMetadataList of nothing: its items are null.
+func (c *call) respondNoPartials(frame object.List) {
+	empty := &metav1.PartialObjectMetadataList{ListMeta: metav1.ListMeta{ResourceVersion: frame.Meta.ResourceVersion,
+		Continue: frame.Meta.Continue, RemainingItemCount: frame.Meta.Remaining}}
+	b, err := object.EncodeAny(nil, c.media.enc, frame.Kind, empty)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.write(http.StatusOK, c.media, b)
 }
 
 // records are the items of a list.
@@ -91,8 +111,6 @@ type records struct {
 	media   media
 	kind    schema.GroupVersionKind
 	whole   bool
-	last    int // the item whose bytes are kept in lastBytes: protobuf asks for a size, then for the bytes
-	bytes   []byte
 	err     error
 }
 

@@ -27,6 +27,7 @@ var (
 		Description: metav1.ObjectMeta{}.SwaggerDoc()["name"]}
 	ageColumn = metav1.TableColumnDefinition{Name: "Age", Type: "string",
 		Description: metav1.ObjectMeta{}.SwaggerDoc()["creationTimestamp"]}
+	createdColumn = metav1.TableColumnDefinition{Name: "Created At", Type: "date", Description: ageColumn.Description}
 )
 
 // table writes Tables, in JSON: rows come straight from the records' bytes, and only kinds with columns of their own
@@ -36,12 +37,13 @@ type table struct {
 	include metav1.IncludeObjectPolicy
 	now     time.Time
 	columns []resource.Column
-	plain   bool // Name and Age: nothing is decoded
+	plain   bool // Name and Age, or Created At: nothing is decoded
+	dated   bool // Created At
 }
 
 func (c *call) newTable() (*table, error) {
 	t := &table{c: c, now: c.s.Now(), columns: c.t.Version.Columns}
-	t.plain = len(t.columns) == 0
+	t.plain, t.dated = len(t.columns) == 0, c.t.Resource.NoColumns
 	if q := c.query(); q != nil {
 		var o metav1.TableOptions
 		if err := metav1.Convert_url_Values_To_v1_TableOptions(&q, &o, nil); err != nil {
@@ -120,6 +122,9 @@ func (c *call) respondTableList(l *engine.List) {
 		c.fail(err)
 		return
 	}
+	if t.dated && len(l.Records) == 0 {
+		b = append(b[:len(b)-1], "null}"...) // as the reference has it
+	}
 	w := c.stream(http.StatusOK, m.enc)
 	piecemeal := m.enc == object.JSON && !m.pretty
 	for i, r := range l.Records {
@@ -138,7 +143,9 @@ func (c *call) respondTableList(l *engine.List) {
 			b = b[:0]
 		}
 	}
-	b = append(b, "]}"...)
+	if b[len(b)-1] != '}' || len(l.Records) > 0 {
+		b = append(b, "]}"...)
+	}
 	switch {
 	case m.enc == object.YAML:
 		if b, err = yaml.JSONToYAML(b); err != nil {
@@ -170,7 +177,10 @@ func (t *table) begin(dst []byte, meta metav1.ListMeta, columns bool) ([]byte, e
 		return append(dst, `null,"rows":[`...), nil
 	}
 	defs := []metav1.TableColumnDefinition{nameColumn, ageColumn}
-	if !t.plain {
+	switch {
+	case t.dated:
+		defs[1] = createdColumn
+	case !t.plain:
 		defs = defs[:0:0]
 		for _, col := range t.columns {
 			defs = append(defs, metav1.TableColumnDefinition{Name: col.Name, Type: col.Type, Format: col.Format,
@@ -257,7 +267,11 @@ func (t *table) cells(dst []byte, values []any) ([]byte, error) {
 	return append(dst, `,"object":`...), err
 }
 
+// age is how long something is there, or, in tables with Created At, since when.
 func (t *table) age(since time.Time) string {
+	if t.dated {
+		return since.UTC().Format(time.RFC3339)
+	}
 	if since.IsZero() {
 		return "<unknown>"
 	}

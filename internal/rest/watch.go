@@ -42,6 +42,9 @@ func (c *call) watch() {
 	defer cancel()
 
 	events, err := c.s.Engine.Watch(ctx, &c.req, c.t, o)
+	if apierrors.IsResourceExpired(err) {
+		events, err = over{err}, nil // told in the stream
+	}
 	if err != nil {
 		c.fail(err)
 		return
@@ -204,3 +207,9 @@ func (e *encoder) failure(dst []byte, err error) []byte {
 	}
 	return object.AppendWatchEvent(dst, e.c.media.enc, string(watch.Error), b)
 }
+
+// over is a watch that has ended before it began.
+type over struct{ err error }
+
+func (o over) Next(context.Context) ([]engine.Event, error) { return nil, o.err }
+func (o over) Close()                                       {}
