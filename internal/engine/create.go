@@ -37,6 +37,7 @@ func (e *Engine) Create(ctx context.Context, req *request.Request, t Target, bod
 		obj, err := t.Resource.Serve(ctx, c)
 		return Result{Object: obj, Kind: t.Kind(), Created: true}, e.status(err, t)
 	}
+	wipe(body)
 	generate := body.GetName() == "" && body.GetGenerateName() != ""
 	t.Name = body.GetName()
 	dedupOwners(req, body, false)
@@ -60,6 +61,15 @@ func (e *Engine) Create(ctx context.Context, req *request.Request, t Target, bod
 		}
 		return res, err
 	}
+}
+
+// wipe drops what only the server may say of a new object.
+func wipe(obj object.Object) {
+	obj.SetCreationTimestamp(metav1.Time{})
+	obj.SetUID("")
+	obj.SetDeletionTimestamp(nil)
+	obj.SetDeletionGracePeriodSeconds(nil)
+	obj.SetSelfLink("")
 }
 
 // setDefaults fills in what the client has left out.

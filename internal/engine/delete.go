@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -122,6 +123,9 @@ func (a *attempt) replace(ctx context.Context, obj object.Object, accepted bool)
 	value, head, err := t.Resource.Storage().Codec.AppendStored(nil, obj)
 	if err != nil {
 		return res, false, err
+	}
+	if bytes.Equal(value, a.old.Value) {
+		return Result{Record: a.old, Accepted: accepted}, false, nil
 	}
 	if a.dryRun {
 		obj.SetResourceVersion(fmt.Sprint(a.old.Revision))

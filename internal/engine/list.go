@@ -16,6 +16,7 @@ import (
 
 	"github.com/pintle-io/pintle/internal/cache"
 	"github.com/pintle-io/pintle/internal/request"
+	"github.com/pintle-io/pintle/internal/resource"
 	"github.com/pintle-io/pintle/internal/store"
 )
 
@@ -34,6 +35,7 @@ func (e *Engine) List(ctx context.Context, req *request.Request, t Target, o Lis
 		return nil, e.status(err, t)
 	}
 	out := &List{Revision: snap.Revision}
+	t = narrowed(t, o)
 	sel := newSelection(t, o)
 	limit := o.Limit
 	if o.ResourceVersion == "0" && o.Continue == "" {
@@ -62,6 +64,21 @@ func (e *Engine) List(ctx context.Context, req *request.Request, t Target, o Lis
 		}
 	}
 	return out, nil
+}
+
+// narrowed is the target of a list whose field selector names a namespace or an object: there is nothing to page
+// through in what it cannot match.
+func narrowed(t Target, o ListOptions) Target {
+	if o.Fields == nil {
+		return t
+	}
+	if ns, ok := o.Fields.RequiresExactMatch("metadata.namespace"); ok && t.Namespace == "" && t.Resource.Scope == resource.Namespaced {
+		t.Namespace = ns
+	}
+	if name, ok := o.Fields.RequiresExactMatch("metadata.name"); ok && t.Name == "" && (t.Namespace != "" || t.Resource.Scope == resource.Cluster) {
+		t.Name = name
+	}
+	return t
 }
 
 // page finds the snapshot that an unfinished or a new list reads, and the key behind which it goes on.

@@ -53,14 +53,13 @@ func (e *Engine) Patch(ctx context.Context, req *request.Request, t Target, p Pa
 	return e.write(ctx, m)
 }
 
-// matchName puts the URL's name into an object without one, or refuses another.
+// matchName refuses an object that is not called as the URL says.
 func matchName(t Target, obj object.Object) error {
 	switch obj.GetName() {
 	case t.Name:
 		return nil
 	case "":
-		obj.SetName(t.Name)
-		return nil
+		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s based on URL) was undeterminable: name must be provided", t.Name))
 	}
 	return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", obj.GetName(), t.Name))
 }

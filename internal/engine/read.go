@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -101,7 +102,7 @@ func invalidRV(s string, err error) error {
 	if err != nil {
 		text = err.Error()
 	}
-	return apierrors.NewBadRequest(field.ErrorList{field.Invalid(field.NewPath("resourceVersion"), s, text)}.ToAggregate().Error())
+	return apierrors.NewBadRequest("invalid resource version: " + field.ErrorList{field.Invalid(field.NewPath("resourceVersion"), s, text)}.ToAggregate().Error())
 }
 
 // status turns what comes from below into an API error, once.
@@ -123,5 +124,6 @@ func (e *Engine) status(err error, t Target) error {
 	case errors.Is(err, store.ErrTooLarge):
 		return apierrors.NewRequestEntityTooLargeError("etcdserver: request is too large")
 	}
-	return apierrors.NewInternalError(err)
+	// What has no reason of its own is told as it is.
+	return &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: http.StatusInternalServerError, Message: err.Error()}}
 }

@@ -358,10 +358,6 @@ func prepare(ctx context.Context, c *resource.Change) error {
 	rules := &c.Resource.Rules
 	if c.Op == resource.OpCreate {
 		resource.ClearPaths(c.New, rules.CreateReset)
-		c.New.SetGeneration(0)
-		c.New.SetDeletionTimestamp(nil)
-		c.New.SetDeletionGracePeriodSeconds(nil)
-		c.New.SetSelfLink("")
 		if rules.Generation != nil {
 			c.New.SetGeneration(1)
 		}
@@ -413,6 +409,10 @@ func validate(ctx context.Context, c *resource.Change) error {
 	} else {
 		errs = validation.ValidateObjectMetaAccessor(c.New, namespaced, path.ValidatePathSegmentName, meta)
 		errs = append(errs, validation.ValidateObjectMetaAccessorUpdate(c.New, c.Old, meta)...)
+		if len(errs) > 0 { // the reference's kinds look at metadata once more, and tell each finding again
+			errs = append(errs, validation.ValidateObjectMetaAccessorUpdate(c.New, c.Old, meta)...)
+			errs = append(errs, validation.ValidateObjectMetaAccessor(c.New, namespaced, nameOf, meta)...)
+		}
 	}
 	if c.Resource.Validate != nil {
 		errs = append(errs, c.Resource.Validate(ctx, c)...)
