@@ -28,8 +28,10 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 // Errors are for the client: fields that others have and that are not forced are an apierrors conflict, one cause
 // each; what is no Status is the request's failure as the reference has it, an internal error.
 func (t *Tracker) Apply(s *schema.Schema, live object.Object, config map[string]any, m Manager, force bool, reset schema.Paths, conv Converter) (object.Object, error) {
-	a := applier{tracker: t, schema: s, live: live, config: config, manager: m, reset: reset, conv: conv}
-	entries, err := decodeEntries(&a.mem, live.GetManagedFields(), live.GetManagedFields())
+	mem := t.arena()
+	defer t.release(mem)
+	a := applier{tracker: t, mem: mem, schema: s, live: live, config: config, manager: m, reset: reset, conv: conv}
+	entries, err := decodeEntries(mem, live.GetManagedFields(), live.GetManagedFields())
 	if err != nil {
 		return nil, fmt.Errorf("failed to decode managed fields: %v", err)
 	}
@@ -57,7 +59,7 @@ type applier struct {
 	manager Manager
 	reset   schema.Paths
 	conv    Converter
-	mem     arena
+	mem     *arena
 }
 
 // upgrade applies. To kubectl, fields that kubectl's client-side apply set and nobody changed since are no conflict.
@@ -98,7 +100,7 @@ func (a *applier) apply(in []entry, force bool) (object.Object, []entry, error) 
 		before := a.manager
 		before.Name = beforeApply
 		var err error
-		if entries, err = a.tracker.update(&a.mem, nil, a.schema, nil, a.live, before, a.reset, a.conv); err != nil {
+		if entries, err = a.tracker.update(a.mem, nil, a.schema, nil, a.live, before, a.reset, a.conv); err != nil {
 			if invalid := validate(a.schema, a.tracker.Tree(a.live), true); invalid != nil {
 				err = fmt.Errorf("failed to convert new object (%s) to smd typed: %v", describe(a.live), invalid)
 			}
@@ -132,7 +134,7 @@ func (a *applier) apply(in []entry, force bool) (object.Object, []entry, error) 
 			return nil, nil, err
 		}
 		if stale(e.set, sc) {
-			e.become(reconcile(nil, e.set, sc))
+			e.become(a.mem.keep(reconcile(a.mem.begin(), e.set, sc)))
 		}
 		if e.same(&self) {
 			last = e
@@ -140,16 +142,18 @@ func (a *applier) apply(in []entry, force bool) (object.Object, []entry, error) 
 		}
 		kept = append(kept, e)
 	}
-	set := fieldSet(a.schema, a.config)
+	set := a.set(a.schema, a.config)
 	if len(a.reset) > 0 {
-		set = without(nil, set, a.reset)
+		set = a.mem.keep(without(a.mem.begin(), set, a.reset))
 	}
 	self.become(set)
 	entries = append(kept, self)
 
 	merged, _ := mergeTrees(a.schema, live, a.config, true, true)
 	tree, _ := merged.(map[string]any)
-	if len(last.set) > 0 {
+	// Who applies all that he applied before has nothing to take back. (Between versions, only prune can tell.)
+	if len(last.set) > 0 && (last.version != self.version || !contains(self.set, last.set) ||
+		slices.ContainsFunc(entries, func(e entry) bool { return e.version != self.version })) {
 		var err error
 		if tree, err = a.prune(tree, entries, last); err != nil {
 			return nil, nil, fmt.Errorf("failed to prune fields: %w", err)
@@ -164,7 +168,7 @@ func (a *applier) apply(in []entry, force bool) (object.Object, []entry, error) 
 
 // settle takes from the others what the apply changes, or finds that it may not.
 func (a *applier) settle(entries []entry, self *entry, live, tree map[string]any, force bool) ([]entry, error) {
-	c := change{tracker: a.tracker, mem: &a.mem, schema: a.schema, live: &unstructured.Unstructured{Object: live}, new: &unstructured.Unstructured{Object: tree},
+	c := change{tracker: a.tracker, mem: a.mem, schema: a.schema, live: &unstructured.Unstructured{Object: live}, new: &unstructured.Unstructured{Object: tree},
 		version: a.manager.APIVersion, reset: a.reset, conv: a.convTree, valid: true}
 	if own := c.in(a.manager.APIVersion); own.err != nil {
 		if invalid := validate(a.schema, tree, true); invalid != nil { // pruning has left a null where none may be
@@ -186,7 +190,7 @@ func (a *applier) settle(entries []entry, self *entry, live, tree map[string]any
 				}
 				return nil, d.err
 			}
-			each(intersect(nil, e.set, d.diff, added|modified), nil, func(path []elem) {
+			each(a.mem.keep(intersect(a.mem.begin(), e.set, d.diff, added|modified)), nil, func(path []elem) {
 				cs = append(cs, conflict{*e, slices.Clone(path)})
 			})
 		}
@@ -208,7 +212,7 @@ func (a *applier) finish(entries []entry, self *entry, live, tree map[string]any
 			continue
 		}
 		if intersects(e.set, stripped(), member) {
-			e.become(subtract(nil, e.set, stripped(), member))
+			e.become(a.mem.keep(subtract(a.mem.begin(), e.set, stripped(), member)))
 		}
 		if changed {
 			e.time = a.manager.time()
@@ -238,7 +242,7 @@ func (a *applier) prune(merged map[string]any, entries []entry, last entry) (map
 		}
 		return nil, fmt.Errorf("failed to convert merged object to last applied version: %w", err)
 	}
-	lastNamed := named(last.set, s)
+	lastNamed := a.named(last.set, s)
 	pruned := asMap(removePaths(s, tree, lastNamed))
 
 	// Give back what any entry has: first those of this version, which others may need to be converted.
@@ -255,7 +259,7 @@ func (a *applier) prune(merged map[string]any, entries []entry, last entry) (map
 		any := false
 		for _, e := range entries {
 			if e.version == v {
-				managed, any = union(nil, managed, e.set), true
+				managed, any = a.mem.keep(union(a.mem.begin(), managed, e.set)), true
 			}
 		}
 		if !any {
@@ -272,8 +276,10 @@ func (a *applier) prune(merged map[string]any, entries []entry, last entry) (map
 		if err != nil {
 			return nil, fmt.Errorf("failed add back owned items: failed to convert pruned object at version %v: %w", v, err)
 		}
-		keep := union(nil, named(fieldSet(sv, n), sv), named(managed, sv))
-		drop := subtract(nil, named(fieldSet(sv, f), sv), keep, member)
+		have, managed := a.named(a.set(sv, n), sv), a.named(managed, sv)
+		keep := a.mem.keep(union(a.mem.begin(), have, managed))
+		all := a.named(a.set(sv, f), sv)
+		drop := a.mem.keep(subtract(a.mem.begin(), all, keep, member))
 		now, nowVersion = asMap(removePaths(sv, f, drop)), v
 		full, fullVersion = f, v
 	}
@@ -286,11 +292,24 @@ func (a *applier) prune(merged map[string]any, entries []entry, last entry) (map
 		}
 		n = tree
 	} else {
-		gone := subtract(nil, named(fieldSet(s, tree), s), named(fieldSet(s, n), s), member)
-		n = asMap(removePaths(s, tree, intersect(nil, gone, lastNamed, member)))
+		all, have := a.named(a.set(s, tree), s), a.named(a.set(s, n), s)
+		gone := a.mem.keep(subtract(a.mem.begin(), all, have, member))
+		gone = a.mem.keep(intersect(a.mem.begin(), gone, lastNamed, member))
+		n = asMap(removePaths(s, tree, gone))
 	}
 	out, _, err := a.convertTree(n, last.version, a.manager.APIVersion)
 	return out, err
+}
+
+// set is fieldSet, and named is named, in the applier's memory.
+func (a *applier) set(s *schema.Schema, v any) []node {
+	return a.mem.keep(fieldSet(a.mem.begin(), s, v))
+}
+
+func (a *applier) named(set []node, s *schema.Schema) []node {
+	set = a.mem.keep(append(a.mem.begin(), set...))
+	markNamed(set, s, true)
+	return set
 }
 
 func asMap(v any) map[string]any {
@@ -490,11 +509,12 @@ func (a *applier) clientApplied() ([]node, error) {
 	if err := validate(a.schema, u.Object, false); err != nil {
 		return nil, err
 	}
-	diff, err := a.tracker.diff(&a.mem, a.schema, &u, &unstructured.Unstructured{Object: live}, nil, true)
+	diff, err := a.tracker.diff(a.mem, a.schema, &u, &unstructured.Unstructured{Object: live}, nil, true)
 	if err != nil {
 		return nil, err
 	}
-	return subtract(nil, fieldSet(a.schema, u.Object), diff, anyChange), nil
+	set := a.set(a.schema, u.Object)
+	return a.mem.keep(subtract(a.mem.begin(), set, diff, anyChange)), nil
 }
 
 // rememberApplied keeps kubectl's annotation in step, for clients that still apply on their side.

@@ -6,10 +6,10 @@ import (
 	"github.com/pintle-io/pintle/internal/schema"
 )
 
-// fieldSet is the set of everything that a tree says something about, which is what its applier will own. Trees
+// fieldSet appends the set of everything that a tree says something about, which is what its applier will own. Trees
 // have been validated before.
-func fieldSet(s *schema.Schema, v any) []node {
-	f := setMaker{make([]node, 0, 32)}
+func fieldSet(out []node, s *schema.Schema, v any) []node {
+	f := setMaker{out}
 	f.value(s, v)
 	return f.nodes
 }
@@ -257,13 +257,8 @@ func removePaths(s *schema.Schema, v any, set []node) any {
 	return nil
 }
 
-// named returns the set with the declared fields on the way to its members as members too.
-func named(set []node, s *schema.Schema) []node {
-	out := slices.Clone(set)
-	markNamed(out, s, true)
-	return out
-}
-
+// markNamed makes members of the declared fields on the way to a set's members. known says that s is the set's
+// schema; below elements of sets, for one, there is none.
 func markNamed(set []node, s *schema.Schema, known bool) {
 	for i := 0; i < len(set); i = next(set, i) {
 		e := set[i].elem

@@ -70,6 +70,17 @@ func intersects(a, b []node, bm mark) bool {
 	return false
 }
 
+// contains says whether all members of b are members of a.
+func contains(a, b []node) bool {
+	for i, j := 0, 0; i < len(b); i = next(b, i) {
+		var eq bool
+		if j, eq = seek(a, j, b[i].elem); !eq || b[i].mark != 0 && a[j].mark == 0 || !contains(below(a, j), below(b, i)) {
+			return false
+		}
+	}
+	return true
+}
+
 // intersect appends the set of the members of a that have a mark of bm in b.
 func intersect(out, a, b []node, bm mark) []node {
 	for i, j := 0, 0; i < len(a) && j < len(b); i = next(a, i) {
