@@ -64,22 +64,27 @@ func FuzzDecodeJSON(f *testing.F) {
 	for _, s := range fuzzTexts {
 		f.Add([]byte(s))
 	}
-	tree := &Codec{Kind: corev1.SchemeGroupVersion.WithKind("Pod")}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		checkDecode(t, JSON, data)
-		for _, strict := range []bool{false, true} {
-			obj, warnings, err := tree.Decode(JSON, data, strict)
-			wantObj, wantWarnings, wantErr := oracleDecodeTree(data, strict)
-			if fmt.Sprint(err) != fmt.Sprint(wantErr) || cmp.Diff(warnings, wantWarnings) != "" {
-				t.Fatalf("strict=%v\n got %v %q\nwant %v %q", strict, err, warnings, wantErr, wantWarnings)
-			}
-			if err == nil {
-				if d := cmp.Diff(wantObj, runtime.Object(obj)); d != "" {
-					t.Fatal(d)
-				}
+		checkDecodeTree(t, data)
+	})
+}
+
+// checkDecodeTree is checkDecode for trees.
+func checkDecodeTree(t *testing.T, data []byte) {
+	tree := &Codec{Kind: corev1.SchemeGroupVersion.WithKind("Pod")}
+	for _, strict := range []bool{false, true} {
+		obj, warnings, err := tree.Decode(JSON, data, strict)
+		wantObj, wantWarnings, wantErr := oracleDecodeTree(data, strict)
+		if fmt.Sprint(err) != fmt.Sprint(wantErr) || cmp.Diff(warnings, wantWarnings) != "" {
+			t.Fatalf("strict=%v\n got %v %q\nwant %v %q", strict, err, warnings, wantErr, wantWarnings)
+		}
+		if err == nil {
+			if d := cmp.Diff(wantObj, runtime.Object(obj)); d != "" {
+				t.Fatal(d)
 			}
 		}
-	})
+	}
 }
 
 func oracleDecodeTree(data []byte, strict bool) (runtime.Object, []string, error) {

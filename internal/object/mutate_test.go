@@ -39,6 +39,7 @@ func TestMutatedDocumentsLikeOracle(t *testing.T) {
 					}
 				}()
 				checkDecode(t, JSON, []byte(doc))
+				checkDecodeTree(t, []byte(doc))
 			}) {
 				return
 			}
