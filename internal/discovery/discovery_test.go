@@ -2,7 +2,10 @@ package discovery
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -128,6 +131,42 @@ func TestRemote(t *testing.T) {
 	}
 	if list := Aggregated(c.Load(), false); list.Items[0].Versions[0].Freshness != apidiscoveryv2.DiscoveryFreshnessStale {
 		t.Errorf("%+v", list)
+	}
+}
+
+// TestCompressed wants large answers compressed for those who accept it.
+func TestCompressed(t *testing.T) {
+	s := builtinSnapshot(t)
+	groups := s.Groups[:1:1]
+	for i := range 80 {
+		g := s.Groups[2]
+		g.Name = fmt.Sprintf("group%d.example.com", i)
+		groups = append(groups, g)
+	}
+	var c resource.Catalog
+	c.Set(groups)
+	d := New(c.Load, nil)
+	const accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+	plain := ask(d, "GET", "/apis", "Accept", accept)
+	packed := ask(d, "GET", "/apis", "Accept", accept, "Accept-Encoding", "br, gzip;q=1")
+	z, err := gzip.NewReader(packed.Body)
+	if err != nil || packed.Header().Get("Content-Encoding") != "gzip" {
+		t.Fatalf("%v: %v", err, packed.Header())
+	}
+	if b, err := io.ReadAll(z); err != nil || !bytes.Equal(b, plain.Body.Bytes()) || len(b) <= worthGzip {
+		t.Errorf("%d bytes, uncompressed %d: %v", len(b), plain.Body.Len(), err)
+	}
+	if w := ask(d, "GET", "/apis", "Accept-Encoding", "gzip"); w.Header().Get("Content-Encoding") != "" {
+		t.Errorf("a small answer is compressed: %v", w.Header())
+	}
+}
+
+func BenchmarkAggregated(b *testing.B) {
+	s := builtinSnapshot(b)
+	d := New(func() *resource.Snapshot { return s }, nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		ask(d, "GET", "/apis", "Accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList")
 	}
 }
 

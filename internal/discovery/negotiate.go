@@ -2,7 +2,9 @@ package discovery
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -37,13 +39,18 @@ type answer struct {
 	encoding  object.Encoding
 	pretty    bool
 	aggregate bool
+	gzip      bool // where it pays
 }
+
+// worthGzip is the size in bytes from which on answers are compressed for those who accept it.
+const worthGzip = 128 << 10
 
 // negotiate reads the Accept header. aggregable says that aggregated discovery may be asked for.
 func negotiate(r *http.Request, aggregable bool) (answer, bool) {
 	header := r.Header.Get("Accept")
+	packed := acceptsGzip(r)
 	if header == "" {
-		return answer{pretty: prettyByRequest(r)}, true
+		return answer{pretty: prettyByRequest(r), gzip: packed}, true
 	}
 	for _, clause := range goautoneg.ParseAccept(header) {
 		for _, f := range formats {
@@ -51,7 +58,7 @@ func negotiate(r *http.Request, aggregable bool) (answer, bool) {
 				clause.Type == "application" && (clause.SubType == "*" || clause.SubType == f.subtype)) {
 				continue
 			}
-			a := answer{encoding: f.encoding}
+			a := answer{encoding: f.encoding, gzip: packed}
 			if !a.take(clause.Params, aggregable) {
 				continue
 			}
@@ -124,23 +131,41 @@ func (a answer) write(w http.ResponseWriter, code int, kind schema.GroupVersionK
 
 // bytes answers with an encoded object: indented JSON ends without a newline, other JSON with one.
 func (a answer) bytes(w http.ResponseWriter, code int, b []byte) {
+	end := ""
 	switch {
 	case a.pretty:
 		var indented bytes.Buffer
 		if json.Indent(&indented, b, "", "  ") == nil {
 			b = indented.Bytes()
 		}
-		w.WriteHeader(code)
-		w.Write(b)
 	case a.encoding == object.JSON:
-		w.Header().Set("Content-Length", strconv.Itoa(len(b)+len(object.Newline)))
-		w.WriteHeader(code)
-		w.Write(b)
-		w.Write([]byte(object.Newline))
-	default:
-		w.WriteHeader(code)
-		w.Write(b)
+		end = object.Newline
 	}
+	if a.gzip && len(b) > worthGzip {
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Header().Add("Vary", "Accept-Encoding")
+		w.WriteHeader(code)
+		z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed) // errs on wrong levels only
+		z.Write(b)
+		io.WriteString(z, end)
+		z.Close()
+		return
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(b)+len(end)))
+	w.WriteHeader(code)
+	w.Write(b)
+	io.WriteString(w, end)
+}
+
+// acceptsGzip says whether a client takes compressed answers.
+func acceptsGzip(r *http.Request) bool {
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		name, _, _ := strings.Cut(part, ";")
+		if strings.TrimSpace(name) == "gzip" {
+			return true
+		}
+	}
+	return false
 }
 
 // get refuses all but GET.

@@ -157,7 +157,7 @@ func (o *OpenAPI) write(w http.ResponseWriter, r *http.Request, s state, key doc
 		http.Error(w, d.err.Error(), http.StatusInternalServerError)
 		return
 	}
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") && r.Header.Get("Range") == "" {
+	if acceptsGzip(r) && r.Header.Get("Range") == "" {
 		w.Header().Add("Vary", "Accept-Encoding")
 		w.Header().Set("Content-Encoding", "gzip")
 		http.ServeContent(w, r, "", d.made, bytes.NewReader(d.gzip))

@@ -1,9 +1,7 @@
 package discovery
 
 import (
-	"cmp"
 	"reflect"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -38,23 +36,25 @@ func (w *schemaWriter) need(name string) {
 		n.MapType = "atomic"
 	}
 	n.Unions = s.Unions
-	for _, k := range w.schemas.KindsOf(name) {
-		n.Kinds = append(n.Kinds, kind{k.Group, k.Kind, k.Version})
-	}
-	// Whatever can be sent to any group is a kind of each document's own group.
-	if i := strings.LastIndexByte(name, '.'); strings.HasPrefix(name, metaPackage) && len(n.Kinds) == 1 && n.Kinds[0].Group == "" && n.Kinds[0].Kind == name[i+1:] && isAnyGroups(name[i+1:]) {
-		if w.gv.Group != "" {
-			n.Kinds = append(n.Kinds, kind{w.gv.Group, name[i+1:], w.gv.Version})
-		}
-	}
-	slices.SortFunc(n.Kinds, func(a, b kind) int {
-		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Kind, b.Kind))
-	})
+	n.Kinds = w.kindsOf(name)
 }
 
 const metaPackage = "io.k8s.apimachinery.pkg.apis.meta.v1."
 
-func isAnyGroups(kind string) bool { return kind == "DeleteOptions" || kind == "WatchEvent" }
+// kindsOf lists the kinds that a component is. What can be sent to any group is a kind of the document's own group
+// too.
+func (w *schemaWriter) kindsOf(name string) (out []kind) {
+	for _, k := range w.schemas.KindsOf(name) {
+		out = append(out, kind{k.Group, k.Kind, k.Version})
+	}
+	switch k := strings.TrimPrefix(name, metaPackage); k {
+	case "DeleteOptions", "WatchEvent":
+		if w.gv.Group != "" {
+			out = append(out, kind{w.gv.Group, k, w.gv.Version})
+		}
+	}
+	return out
+}
 
 // value writes a property, an element or a map's value. A reference with nothing beside it stands alone; undocumented
 // says that there is a description beside it, which is not known here.
