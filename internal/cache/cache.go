@@ -259,9 +259,9 @@ func (c *Cache) Size() (logs, encodings int64) {
 }
 
 // Prepare makes the record that a commit of value is going to be, so that the feed need not read the bytes
-// again. obj is the object in the storage version; the caller gives it away.
+// again. obj is the object in the storage version.
 func (t *Table) Prepare(key store.Key, value []byte, head object.Head, obj object.Object) *Record {
-	r := &Record{Key: key, Value: value, Head: head, table: t, src: obj}
+	r := &Record{Key: key, Value: value, Head: head, table: t}
 	r.setFields(obj)
 	t.pmu.Lock()
 	if t.prepared == nil {

@@ -36,8 +36,7 @@ type Record struct {
 	foreign bool
 
 	enc atomic.Pointer[encoding]
-	mu  sync.Mutex    // making encodings
-	src object.Object // what they are made from, while the writer's object is still there; guarded by mu
+	mu  sync.Mutex // making encodings
 }
 
 // encoding is one way that a record was written down; a record's form a list.
@@ -92,9 +91,6 @@ func (r *Record) Bytes(v *resource.Version, e object.Encoding, s Shape) ([]byte,
 		b = append(make([]byte, 0, len(b)), b...)
 		r.enc.Store(&encoding{v, e, s, b, r.enc.Load()})
 	}
-	if s == Full && e == object.JSON {
-		r.src = nil
-	}
 	return b, nil
 }
 
@@ -113,12 +109,9 @@ func (r *Record) find(v *resource.Version, e object.Encoding, s Shape) []byte {
 }
 
 func (r *Record) encode(v *resource.Version, e object.Encoding, s Shape) ([]byte, error) {
-	obj := r.src
-	var err error
-	if obj == nil || v != r.table.storage {
-		if obj, err = r.In(v); err != nil {
-			return nil, fmt.Errorf("decoding %s: %w", r.Key, err)
-		}
+	obj, err := r.In(v)
+	if err != nil {
+		return nil, fmt.Errorf("decoding %s: %w", r.Key, err)
 	}
 	switch s {
 	case Full:

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"iter"
+	"maps"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -75,12 +75,13 @@ func newTable(c *Cache, r *resource.Resource) *Table {
 	if !t.storage.Codec.StoreJSON && t.storage.Codec.Can(object.Protobuf) {
 		t.storedAs = object.Protobuf
 	}
-	for name := range t.storage.Fields {
-		t.fields = append(t.fields, name)
+	getters := map[string]func(object.Object) string{}
+	for i := range r.Versions {
+		maps.Copy(getters, r.Versions[i].Fields) // all take the storage version
 	}
-	slices.Sort(t.fields)
+	t.fields = slices.Sorted(maps.Keys(getters))
 	for _, name := range t.fields {
-		t.getters = append(t.getters, t.storage.Fields[name])
+		t.getters = append(t.getters, getters[name])
 	}
 	t.root.Store(&Tree{})
 	return t
@@ -173,9 +174,6 @@ func (t *Table) take(ev *store.Event) *Record {
 		return t.Record(store.Record{Key: ev.Key, Revision: ev.Revision, Value: ev.Value})
 	}
 	r.Revision = ev.Revision
-	if r.src != nil {
-		r.src.SetResourceVersion(strconv.FormatInt(ev.Revision, 10))
-	}
 	return r
 }
 

@@ -128,8 +128,7 @@ func (a *attempt) replace(ctx context.Context, obj object.Object, accepted bool)
 		return Result{Record: a.old, Accepted: accepted}, false, nil
 	}
 	if a.dryRun {
-		obj.SetResourceVersion(fmt.Sprint(a.old.Revision))
-		shown, err := resource.Convert(ctx, obj, t.Resource.Storage(), t.Version)
+		shown, err := a.dry(ctx, value)
 		return Result{Object: shown, Kind: t.Kind(), Accepted: accepted}, false, err
 	}
 	guards := []store.Guard{{Key: t.key(), Revision: a.old.Revision}}

@@ -104,7 +104,7 @@ func (e *Engine) page(ctx context.Context, table *cache.Table, t Target, o ListO
 	}
 	rev, err := parseRV(o.ResourceVersion)
 	if err != nil {
-		return cache.Snapshot{}, none, err
+		return cache.Snapshot{}, none, apierrors.NewBadRequest("invalid resource version: " + err.Error())
 	}
 	exact := o.Match == metav1.ResourceVersionMatchExact || o.Match == "" && o.Limit > 0 && rev > 0
 	if exact && rev > 0 {

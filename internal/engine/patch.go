@@ -140,9 +140,21 @@ func (e *Engine) apply(t Target, req *request.Request, old object.Object, p Patc
 		if o.FieldValidation == metav1.FieldValidationStrict {
 			return nil, apierrors.NewBadRequest(fmt.Sprintf("error strict decoding YAML: %v", found))
 		}
-		req.Warn(found.Error())
+		warnOfYAML(req, found)
 	}
 	return obj, nil
+}
+
+// warnOfYAML warns of each finding of a strict YAML decoder, which tells them all in one text.
+func warnOfYAML(req *request.Request, found error) {
+	_, list, ok := strings.Cut(found.Error(), "yaml: unmarshal errors:\n")
+	if !ok {
+		req.Warn(found.Error())
+		return
+	}
+	for line := range strings.Lines(list) {
+		req.Warn(strings.TrimSpace(line))
+	}
 }
 
 // decodeApply reads an applied configuration. found is what strict decoding has to say. A body that is JSON, which
@@ -160,7 +172,7 @@ func decodeApply(p Patch, strict bool) (config map[string]any, found, err error)
 	}
 	data, err := yaml.YAMLToJSON(p.Data)
 	if err != nil {
-		return nil, nil, bad(err)
+		return nil, nil, bad(fmt.Errorf("error converting YAML to JSON: %w", err))
 	}
 	config = map[string]any{}
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(data, &config); err != nil {

@@ -97,12 +97,13 @@ func parseRV(s string) (int64, error) {
 	return int64(n), nil
 }
 
+// invalidRV is told as it is; a list makes a bad request of it.
 func invalidRV(s string, err error) error {
 	text := "out of range"
 	if err != nil {
 		text = err.Error()
 	}
-	return apierrors.NewBadRequest("invalid resource version: " + field.ErrorList{field.Invalid(field.NewPath("resourceVersion"), s, text)}.ToAggregate().Error())
+	return field.ErrorList{field.Invalid(field.NewPath("resourceVersion"), s, text)}.ToAggregate()
 }
 
 // status turns what comes from below into an API error, once.

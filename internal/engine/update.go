@@ -60,7 +60,11 @@ func (e *Engine) converter(t Target) patch.Converter {
 			if v.APIVersion() != apiVersion {
 				continue
 			}
-			out, err := resource.Convert(context.Background(), obj.DeepCopyObject().(object.Object), t.Version, v)
+			from := t.Resource.Of(obj.GetObjectKind().GroupVersionKind())
+			if from == nil {
+				from = t.Version
+			}
+			out, err := resource.Convert(context.Background(), obj.DeepCopyObject().(object.Object), from, v)
 			if err != nil {
 				return nil, nil, err
 			}

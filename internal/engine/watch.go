@@ -45,7 +45,7 @@ func (e *Engine) Watch(ctx context.Context, req *request.Request, t Target, o Li
 	}
 	rev, err := parseRV(o.ResourceVersion)
 	if err != nil {
-		return nil, err
+		return nil, e.status(err, t)
 	}
 	w := &Watch{sel: newSelection(t, o), bookmarks: o.AllowWatchBookmarks}
 	sendInitial := o.SendInitialEvents != nil && *o.SendInitialEvents

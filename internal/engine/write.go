@@ -10,8 +10,6 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/validation"
-	"k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -97,12 +95,10 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 	switch {
 	case old == nil && !a.mustCreate && !a.mayCreate:
 		return res, false, t.notFound()
-	case old == nil && a.uid != "" && !a.mustCreate:
-		return res, false, apierrors.NewConflict(t.GR(), t.Name, fmt.Errorf("uid mismatch: the provided object specified uid %s, and no existing object was found", a.uid))
-	case old != nil && !a.mustCreate && a.uid != "" && a.uid != old.GetUID():
+	case a.uid != "" && (old == nil || a.uid != old.GetUID()):
 		return res, false, apierrors.NewConflict(t.GR(), t.Name, fmt.Errorf(
 			"StorageError: invalid object, Code: 4, Key: /registry/%s, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: %v, UID in object meta: %v",
-			t.key(), a.uid, old.GetUID()))
+			t.key(), a.uid, uidOf(old)))
 	}
 	creating := old == nil || a.mustCreate
 
@@ -129,9 +125,10 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 	// 4. Identity and versions.
 	rv := obj.GetResourceVersion()
 	if creating {
-		if rv != "" && rv != "0" {
+		if a.mustCreate && rv != "" && rv != "0" {
 			return res, false, errors.New("resourceVersion should not be set on objects to be created")
 		}
+		obj.SetResourceVersion("")
 		obj.SetCreationTimestamp(metav1.NewTime(now.Truncate(1e9)))
 		obj.SetUID(a.NewUID())
 		if obj.GetName() == "" && obj.GetGenerateName() != "" {
@@ -153,6 +150,8 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 				field.ErrorList{field.Invalid(field.NewPath("metadata", "resourceVersion"), int64(0), "must be specified for an update")})
 		}
 		obj.SetResourceVersion(old.GetResourceVersion())
+	} else if _, err := strconv.ParseUint(rv, 10, 64); err != nil {
+		return res, false, err
 	} else if rv != old.GetResourceVersion() {
 		return res, false, conflict(t)
 	}
@@ -208,10 +207,7 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 		return Result{Record: a.old}, false, nil
 	}
 	if a.dryRun {
-		if !creating {
-			newStored.SetResourceVersion(old.GetResourceVersion())
-		}
-		shown, err := resource.Convert(ctx, newStored, storage, t.Version)
+		shown, err := a.dry(ctx, value)
 		return Result{Object: shown, Kind: t.Kind(), Created: creating}, false, err
 	}
 
@@ -246,6 +242,27 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 		return res, false, err
 	}
 	return Result{Record: rec, Created: creating}, false, nil
+}
+
+// dry is what a dry run answers with: what would be read back, at the revision that stays.
+func (a *attempt) dry(ctx context.Context, value []byte) (object.Object, error) {
+	storage := a.t.Resource.Storage()
+	obj, err := storage.Codec.DecodeStored(value, 0)
+	if err != nil {
+		return nil, err
+	}
+	obj.SetResourceVersion("")
+	if a.old != nil {
+		obj.SetResourceVersion(strconv.FormatInt(a.old.Revision, 10))
+	}
+	return resource.Convert(ctx, obj, storage, a.t.Version)
+}
+
+func uidOf(obj object.Object) types.UID {
+	if obj == nil {
+		return ""
+	}
+	return obj.GetUID()
 }
 
 // applied waits until the commit is visible to every reader, and returns its record.
@@ -393,37 +410,6 @@ func prepare(ctx context.Context, c *resource.Change) error {
 		c.New.SetDeletionGracePeriodSeconds(s)
 	}
 	return nil
-}
-
-// validate is the metadata rules and the kind's own.
-func validate(ctx context.Context, c *resource.Change) error {
-	meta := field.NewPath("metadata")
-	namespaced := c.Resource.Scope == resource.Namespaced
-	nameOf := c.Resource.Rules.ValidateName
-	if nameOf == nil {
-		nameOf = validation.NameIsDNSSubdomain
-	}
-	var errs field.ErrorList
-	if c.Op == resource.OpCreate {
-		errs = validation.ValidateObjectMetaAccessor(c.New, namespaced, nameOf, meta)
-	} else {
-		errs = validation.ValidateObjectMetaAccessor(c.New, namespaced, path.ValidatePathSegmentName, meta)
-		errs = append(errs, validation.ValidateObjectMetaAccessorUpdate(c.New, c.Old, meta)...)
-		if len(errs) > 0 { // the reference's kinds look at metadata once more, and tell each finding again
-			errs = append(errs, validation.ValidateObjectMetaAccessorUpdate(c.New, c.Old, meta)...)
-			errs = append(errs, validation.ValidateObjectMetaAccessor(c.New, namespaced, nameOf, meta)...)
-		}
-	}
-	if c.Resource.Validate != nil {
-		errs = append(errs, c.Resource.Validate(ctx, c)...)
-	}
-	if len(errs) == 0 && c.Op == resource.OpCreate {
-		errs = validation.ValidateObjectMetaAccessor(c.New, namespaced, path.ValidatePathSegmentName, meta)
-	}
-	if len(errs) == 0 {
-		return nil
-	}
-	return apierrors.NewInvalid(c.Version.Codec.Kind.GroupKind(), c.New.GetName(), errs)
 }
 
 // keepTimestamps makes a write that changes nothing but the times of managed fields change nothing at all.

@@ -135,6 +135,8 @@ type Rules struct {
 	UnconditionalUpdate bool // a PUT without resourceVersion overwrites whatever is there
 	// ValidateName says what is wrong with a name (prefix: it is a generateName). Nil means a DNS subdomain.
 	ValidateName func(name string, prefix bool) []string
+	// QualifiedFinalizers refuses finalizers without a domain, but for the three that Kubernetes itself has.
+	QualifiedFinalizers bool
 	// TTL is how long an object lives after its last write; 0 is for ever. A nil func is 0.
 	TTL func(object.Object) time.Duration
 	// Grace is the grace period in seconds of a delete that asks for none (and what a longer wish is cut to is

@@ -1,0 +1,81 @@
+package engine
+
+import (
+	"context"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/api/validation/path"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/pintle-io/pintle/internal/resource"
+)
+
+// validate is the rules of metadata and the kind's own. On an update the reference looks at metadata twice, once for
+// every kind and once in the kind's own rules, and tells each finding as often.
+func validate(ctx context.Context, c *resource.Change) error {
+	m := metaRules{c, field.NewPath("metadata"), c.Resource.Scope == resource.Namespaced}
+	var errs field.ErrorList
+	if c.Op == resource.OpCreate {
+		errs = m.kind()
+	} else {
+		errs = append(m.common(), validation.ValidateObjectMetaAccessorUpdate(c.New, c.Old, m.at)...)
+		if again := append(m.update(), m.kind()...); len(again) > 0 {
+			errs = append(errs, again...)
+		}
+	}
+	if c.Resource.Validate != nil {
+		errs = append(errs, c.Resource.Validate(ctx, c)...)
+	}
+	if len(errs) == 0 && c.Op == resource.OpCreate {
+		errs = m.common()
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return apierrors.NewInvalid(c.Version.Codec.Kind.GroupKind(), c.New.GetName(), errs)
+}
+
+type metaRules struct {
+	*resource.Change
+	at         *field.Path
+	namespaced bool
+}
+
+// common is what holds for every object.
+func (m metaRules) common() field.ErrorList {
+	return validation.ValidateObjectMetaAccessor(m.New, m.namespaced, path.ValidatePathSegmentName, m.at)
+}
+
+// kind is what the kind asks of metadata: its names, and which finalizers may go without a domain.
+func (m metaRules) kind() field.ErrorList {
+	name := m.Resource.Rules.ValidateName
+	if name == nil {
+		name = validation.NameIsDNSSubdomain
+	}
+	return append(validation.ValidateObjectMetaAccessor(m.New, m.namespaced, name, m.at), m.finalizers()...)
+}
+
+func (m metaRules) update() field.ErrorList {
+	return append(validation.ValidateObjectMetaAccessorUpdate(m.New, m.Old, m.at), m.finalizers()...)
+}
+
+func (m metaRules) finalizers() field.ErrorList {
+	var errs field.ErrorList
+	if !m.Resource.Rules.QualifiedFinalizers {
+		return nil
+	}
+	for i, f := range m.New.GetFinalizers() {
+		switch f {
+		case string(corev1.FinalizerKubernetes), metav1.FinalizerOrphanDependents, metav1.FinalizerDeleteDependents:
+			continue
+		}
+		if !strings.Contains(f, "/") {
+			errs = append(errs, field.Invalid(m.at.Child("finalizers").Index(i), f, "name is neither a standard finalizer name nor is it fully qualified"))
+		}
+	}
+	return errs
+}
