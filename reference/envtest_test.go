@@ -66,6 +66,7 @@ func TestEnvtestAPIServerIsReadyInASecond(t *testing.T) {
 func TestEnvtest(t *testing.T) {
 	t.Setenv("KUBEBUILDER_ASSETS", assets(t))
 	env := &envtest.Environment{}
+	from := time.Now()
 	config, err := env.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -77,6 +78,7 @@ func TestEnvtest(t *testing.T) {
 		}
 		t.Logf("stopped in %v", time.Since(from))
 	}()
+	t.Logf("started in %v", time.Since(from))
 	c, err := client.New(config, client.Options{})
 	if err != nil {
 		t.Fatal(err)
