@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -220,6 +222,94 @@ func TestAsKubeAPIServer(t *testing.T) {
 		if !strings.Contains(p.stderr.String(), want) {
 			t.Errorf("the log lacks %q: %s", want, p.stderr)
 		}
+	}
+}
+
+// A stop lets requests finish and ends watches in order: whoever got an answer got a good one, a watch ends with a
+// whole event, and what was acknowledged is there at the next start.
+func TestStopUnderLoad(t *testing.T) {
+	data := t.TempDir()
+	p := start(t, "pintle", "--secure-port=0", "--data-dir="+data)
+	p.banner()
+	admin := func() (*http.Client, string) {
+		t.Helper()
+		config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(data, "kubeconfig"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.QPS = -1
+		c, err := rest.HTTPClientFor(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c, config.Host + "/api/v1/namespaces/default/configmaps"
+	}
+	c, url := admin()
+	watch, err := c.Get(url + "?watch=true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	watched := make(chan error, 1)
+	go func() {
+		d := json.NewDecoder(watch.Body)
+		for {
+			var event struct{ Type string }
+			if err := d.Decode(&event); err != nil {
+				watched <- err
+				return
+			}
+		}
+	}()
+	var acknowledged atomic.Int64
+	var clients sync.WaitGroup
+	enough := make(chan struct{})
+	for i := range 4 {
+		clients.Go(func() {
+			for n := 0; ; n++ {
+				body := fmt.Sprintf(`{"metadata":{"name":"c-%d-%d"}}`, i, n)
+				resp, err := c.Post(url, "application/json", strings.NewReader(body))
+				if err != nil {
+					return // the connection is gone: nothing was promised
+				}
+				text, err := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if err != nil {
+					return
+				}
+				if resp.StatusCode != http.StatusCreated {
+					t.Errorf("%s: %s", resp.Status, text)
+					return
+				}
+				if acknowledged.Add(1) == 200 {
+					close(enough)
+				}
+			}
+		})
+	}
+	<-enough
+	if code := p.terminate(); code != 0 {
+		t.Errorf("exit code %d: %s", code, p.stderr)
+	}
+	clients.Wait()
+	if err := <-watched; err != io.EOF {
+		t.Errorf("the watch ended with %v", err)
+	}
+	c.CloseIdleConnections()
+
+	p = start(t, "pintle", "--secure-port=0", "--data-dir="+data)
+	p.banner()
+	c, url = admin()
+	resp, err := c.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var list struct{ Items []struct{} }
+	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
+		t.Fatal(err)
+	}
+	if n := acknowledged.Load(); int64(len(list.Items)) < n || int64(len(list.Items)) > n+4 {
+		t.Errorf("%d objects acknowledged, %d there", n, len(list.Items))
 	}
 }
 
