@@ -83,7 +83,6 @@ func All(d resource.Deps) []*resource.Resource {
 			continue
 		}
 		for _, r := range g.kinds(d) {
-			r.Rules.QualifiedFinalizers = true
 			if d.Schemas != nil {
 				addSchemas(r, d.Schemas)
 			}

@@ -19,7 +19,7 @@ const group = "admissionregistration.k8s.io"
 func Resources(resource.Deps) describe.Kinds {
 	kind := func(plural, name string, counts schema.Paths, versions ...resource.Version) describe.Kind {
 		return describe.Kind{
-			Plural: plural, Kind: name, Cluster: true, Categories: []string{"api-extensions"}, Conditional: true,
+			Plural: plural, Kind: name, Cluster: true, Categories: []string{"api-extensions"}, Conditional: true, AnyFinalizer: true,
 			Versions: versions, Rules: resource.Rules{Generation: counts},
 		}
 	}

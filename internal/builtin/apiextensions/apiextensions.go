@@ -26,7 +26,7 @@ func Resources(resource.Deps) describe.Kinds {
 	served.Convert, stored.Convert = convert, convert
 	r := describe.Kind{
 		Plural: "customresourcedefinitions", Kind: "CustomResourceDefinition", Short: []string{"crd", "crds"}, Cluster: true,
-		Categories: []string{"api-extensions"}, Conditional: true, Prefix: "apiextensions.k8s.io/customresourcedefinitions",
+		Categories: []string{"api-extensions"}, Conditional: true, AnyFinalizer: true, Prefix: "apiextensions.k8s.io/customresourcedefinitions",
 		Versions: []resource.Version{served, stored}, Status: true, StatusReset: describe.SpecAndMeta,
 		Rules: resource.Rules{Generation: describe.Spec},
 	}.Resource()

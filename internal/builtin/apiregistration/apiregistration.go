@@ -21,7 +21,7 @@ func Resources(resource.Deps) describe.Kinds {
 	version := describe.Version[v1.APIService]("apiregistration.k8s.io", "v1")
 	version.Codec.StoreJSON = true
 	r := describe.Kind{
-		Plural: "apiservices", Kind: "APIService", Cluster: true, Categories: []string{"api-extensions"}, Conditional: true,
+		Plural: "apiservices", Kind: "APIService", Cluster: true, Categories: []string{"api-extensions"}, Conditional: true, AnyFinalizer: true,
 		Prefix: "apiregistration.k8s.io/apiservices", Versions: []resource.Version{version},
 		Status: true, StatusReset: describe.SpecAndMeta,
 		Rules: resource.Rules{ValidateName: func(name string, _ bool) []string { return content.IsPathSegmentName(name) }},

@@ -23,7 +23,20 @@ func Resources(resource.Deps) describe.Kinds {
 		},
 		Status: true,
 	}.Resource()
-	r.Versions[0].Default = func(o object.Object) { dropAnnotations(o) }
+	one := func(n **int32) {
+		if *n == nil {
+			*n = new(int32(1))
+		}
+	}
+	r.Versions[0].Default = func(o object.Object) {
+		h := o.(*v2.HorizontalPodAutoscaler)
+		one(&h.Spec.MinReplicas)
+		if len(h.Spec.Metrics) == 0 {
+			h.Spec.Metrics = []v2.MetricSpec{cpuMetric(80)}
+		}
+		dropAnnotations(h)
+	}
+	r.Versions[1].Default = func(o object.Object) { one(&o.(*v1.HorizontalPodAutoscaler).Spec.MinReplicas) }
 	r.Versions[1].Convert = convert
 	return describe.Kinds{r}
 }

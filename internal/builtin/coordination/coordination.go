@@ -21,7 +21,7 @@ const group = "coordination.k8s.io"
 func Resources(d resource.Deps) describe.Kinds {
 	return describe.Kinds{
 		describe.Kind{
-			Plural: "leasecandidates", Kind: "LeaseCandidate", CreateOnUpdate: true, Conditional: true,
+			Plural: "leasecandidates", Kind: "LeaseCandidate", CreateOnUpdate: true, Conditional: true, AnyFinalizer: true,
 			Versions: []resource.Version{
 				describe.Off(describe.Version[v1beta1.LeaseCandidate](group, "v1beta1")),
 				describe.Off(describe.Version[v1alpha2.LeaseCandidate](group, "v1alpha2")),
@@ -34,7 +34,7 @@ func Resources(d resource.Deps) describe.Kinds {
 
 func Lease(d resource.Deps) *resource.Resource {
 	r := describe.Kind{
-		Plural: "leases", Kind: "Lease", CreateOnUpdate: true, Conditional: true,
+		Plural: "leases", Kind: "Lease", CreateOnUpdate: true, Conditional: true, AnyFinalizer: true,
 		Versions: []resource.Version{describe.Version[v1.Lease](group, "v1")},
 	}.Resource()
 	coordinated := d.Features != nil && d.Features("CoordinatedLeaderElection")

@@ -89,6 +89,7 @@ func Node() *resource.Resource {
 		},
 	}
 	r := k.Resource()
+	r.Versions[0].Default = func(o object.Object) { defaultNode(o.(*corev1.Node)) }
 	r.Prepare = prepareNode
 	return r
 }

@@ -29,7 +29,13 @@ func Namespace() *resource.Resource {
 		},
 	}.Resource()
 	r.Prepare = prepareNamespace
-	r.Versions[0].Default = func(o object.Object) { labelNamespace(o.(*corev1.Namespace)) }
+	r.Versions[0].Default = func(o object.Object) {
+		ns := o.(*corev1.Namespace)
+		labelNamespace(ns)
+		if ns.Status.Phase == "" {
+			ns.Status.Phase = corev1.NamespaceActive
+		}
+	}
 	r.Deleting, r.Held = deletingNamespace, holdNamespace
 	return r
 }

@@ -22,3 +22,16 @@ func prepareNode(_ context.Context, c *resource.Change) error {
 	}
 	return nil
 }
+
+// defaultNode keeps podCIDR and podCIDRs alike, the former being the older one that counts, and takes what a node
+// can give away to be all that it has.
+func defaultNode(n *corev1.Node) {
+	if cidr := n.Spec.PodCIDR; cidr != "" && (len(n.Spec.PodCIDRs) == 0 || n.Spec.PodCIDRs[0] != cidr) {
+		n.Spec.PodCIDRs = []string{cidr}
+	} else if cidr == "" && len(n.Spec.PodCIDRs) > 0 {
+		n.Spec.PodCIDR = n.Spec.PodCIDRs[0]
+	}
+	if n.Status.Allocatable == nil && n.Status.Capacity != nil {
+		n.Status.Allocatable = n.Status.Capacity.DeepCopy()
+	}
+}

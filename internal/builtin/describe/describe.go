@@ -34,6 +34,8 @@ type Kind struct {
 	CreateOnUpdate bool
 	// Conditional refuses an update without resourceVersion.
 	Conditional bool
+	// AnyFinalizer allows finalizers without a domain.
+	AnyFinalizer bool
 	// ReturnDeleted answers a delete with the object.
 	ReturnDeleted bool
 	// Rules are the further rules.
@@ -122,6 +124,7 @@ func (k Kind) Resource() *resource.Resource {
 	r.Rules.CreateOnUpdate = k.CreateOnUpdate
 	r.Rules.UnconditionalUpdate = !k.Conditional
 	r.Rules.ReturnDeleted = k.ReturnDeleted
+	r.Rules.QualifiedFinalizers = !k.AnyFinalizer
 	subs := k.Subs
 	if k.Status {
 		if r.Rules.CreateReset == nil {

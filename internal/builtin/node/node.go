@@ -13,7 +13,7 @@ import (
 // Resources lists the kinds.
 func Resources(resource.Deps) describe.Kinds {
 	return describe.Kinds{describe.Kind{
-		Plural: "runtimeclasses", Kind: "RuntimeClass", Cluster: true, CreateOnUpdate: true, Conditional: true,
+		Plural: "runtimeclasses", Kind: "RuntimeClass", Cluster: true, CreateOnUpdate: true, Conditional: true, AnyFinalizer: true,
 		Versions: []resource.Version{describe.Version[v1.RuntimeClass]("node.k8s.io", "v1")},
 	}.Resource()}
 }

@@ -14,11 +14,31 @@ import (
 
 // Resources lists the kinds.
 func Resources(resource.Deps) describe.Kinds {
+	clusterBinding := kind[rbacv1.ClusterRoleBinding]("clusterrolebindings", "ClusterRoleBinding", true)
+	clusterBinding.Versions[0].Default = func(o object.Object) {
+		b := o.(*rbacv1.ClusterRoleBinding)
+		addGroups(&b.RoleRef, b.Subjects)
+	}
+	binding := kind[rbacv1.RoleBinding]("rolebindings", "RoleBinding", false)
+	binding.Versions[0].Default = func(o object.Object) {
+		b := o.(*rbacv1.RoleBinding)
+		addGroups(&b.RoleRef, b.Subjects)
+	}
 	return describe.Kinds{
-		kind[rbacv1.ClusterRoleBinding]("clusterrolebindings", "ClusterRoleBinding", true),
-		kind[rbacv1.ClusterRole]("clusterroles", "ClusterRole", true),
-		kind[rbacv1.RoleBinding]("rolebindings", "RoleBinding", false),
-		kind[rbacv1.Role]("roles", "Role", false),
+		clusterBinding, kind[rbacv1.ClusterRole]("clusterroles", "ClusterRole", true),
+		binding, kind[rbacv1.Role]("roles", "Role", false),
+	}
+}
+
+// addGroups fills in the group of what a binding ties together: this one, but for service accounts.
+func addGroups(role *rbacv1.RoleRef, subjects []rbacv1.Subject) {
+	if role.APIGroup == "" {
+		role.APIGroup = rbacv1.GroupName
+	}
+	for i := range subjects {
+		if s := &subjects[i]; s.APIGroup == "" && (s.Kind == rbacv1.UserKind || s.Kind == rbacv1.GroupKind) {
+			s.APIGroup = rbacv1.GroupName
+		}
 	}
 }
 

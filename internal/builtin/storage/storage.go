@@ -6,6 +6,7 @@ package storage
 import (
 	"context"
 
+	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	storagev1beta1 "k8s.io/api/storage/v1beta1"
 
@@ -26,9 +27,7 @@ func Resources(resource.Deps) describe.Kinds {
 		describe.Kind{
 			Plural: "csistoragecapacities", Kind: "CSIStorageCapacity", Conditional: true, Versions: v1[storagev1.CSIStorageCapacity](),
 		}.Resource(),
-		describe.Kind{
-			Plural: "storageclasses", ReturnDeleted: true, Kind: "StorageClass", Short: []string{"sc"}, Cluster: true, Versions: v1[storagev1.StorageClass](),
-		}.Resource(),
+		StorageClass(),
 		describe.Kind{
 			Plural: "volumeattachments", ReturnDeleted: true, Kind: "VolumeAttachment", Cluster: true, Conditional: true,
 			Versions: v1[storagev1.VolumeAttachment](), Status: true, StatusReset: describe.SpecAndMeta,
@@ -46,6 +45,24 @@ func v1[T any, P interface {
 	object.Object
 }]() []resource.Version {
 	return []resource.Version{describe.Version[T, P](group, "v1")}
+}
+
+func StorageClass() *resource.Resource {
+	r := describe.Kind{
+		Plural: "storageclasses", ReturnDeleted: true, Kind: "StorageClass", Short: []string{"sc"}, Cluster: true, Versions: v1[storagev1.StorageClass](),
+	}.Resource()
+	r.Versions[0].Default = func(o object.Object) {
+		c := o.(*storagev1.StorageClass)
+		if c.ReclaimPolicy == nil {
+			policy := corev1.PersistentVolumeReclaimDelete
+			c.ReclaimPolicy = &policy
+		}
+		if c.VolumeBindingMode == nil {
+			mode := storagev1.VolumeBindingImmediate
+			c.VolumeBindingMode = &mode
+		}
+	}
+	return r
 }
 
 // CSIDriver counts the changes of its spec from nothing: a new one has no generation.
