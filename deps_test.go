@@ -20,8 +20,10 @@ const module = "github.com/pintle-io/pintle"
 // The rooms of the house and which may open onto which: "a < b" means that b may import a, and with it all that
 // a may import. ARCHITECTURE.md draws them.
 const rooms = `
-NONE < object request store store/tree store/alarm store/eventlog proxy metric cert invariants script
-store/tree store/alarm store/eventlog store < store/embed store/etcd store/memory store/storetest
+NONE < object request store store/tree store/alarm proxy metric cert invariants
+object < script
+store < store/eventlog
+store/tree store/alarm store/eventlog < store/embed store/etcd store/memory store/storetest
 object < cel < schema < patch
 schema request < resource < builtin/describe < builtin/* < builtin
 resource < discovery
@@ -45,7 +47,7 @@ var outside = []struct{ path, only, why string }{
 	{"sigs.k8s.io/structured-merge-diff", "nobody", "it is the oracle of internal/patch's tests, not its engine"},
 	{"github.com/cockroachdb/pebble", "internal/store/embed", "one store knows its medium"},
 	{"go.etcd.io/etcd", "internal/store/etcd", "one store knows its medium"},
-	{"k8s.io/client-go", "pintletest", "the server is not its own client"},
+	{"k8s.io/client-go", "pintletest internal/script", "the server is not its own client"},
 	{"net/http/httptest", "nobody", "it belongs in tests"},
 	{"testing", "pintletest internal/store/storetest", "it belongs in tests"},
 }
