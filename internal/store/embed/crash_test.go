@@ -203,11 +203,11 @@ func loops(t *testing.T, short int) int {
 func TestPowerFailure(t *testing.T) {
 	rnd := newRand(t)
 	const writers = 6
-	for round := range loops(t, 6) {
+	for round := range loops(t, 3) {
 		fs := vfs.NewCrashableMem()
 		s := mustOpen(t, embed.Config{Dir: "data", FS: fs})
 		l := newLedger(writers)
-		stop := make(chan struct{})
+		stop, progress := make(chan struct{}), make(chan struct{})
 		var wg sync.WaitGroup
 		pad := []int{10, 1000, 20000}[round%3]
 		for w := range writers {
@@ -221,6 +221,12 @@ func TestPowerFailure(t *testing.T) {
 					if err := write(s, l, w, n, pad); err != nil {
 						t.Errorf("write: %v", err)
 						return
+					}
+					if w == 0 {
+						select {
+						case progress <- struct{}{}:
+						case <-stop:
+						}
 					}
 				}
 			})
@@ -240,10 +246,13 @@ func TestPowerFailure(t *testing.T) {
 				}
 			}
 		})
-		for crash := range 8 {
-			target := l.acked[0].Load() + 1 + rnd.Int64N(40)
-			for l.acked[0].Load() < target && !t.Failed() {
-				time.Sleep(time.Millisecond) // give the writers the processor; no condition depends on it
+		for crash := range 6 {
+			for range 1 + rnd.IntN(40) {
+				select {
+				case <-progress:
+				case <-time.After(time.Minute):
+					t.Fatal("the writers have stopped")
+				}
 			}
 			before := l.snapshot()
 			clone := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: []int{0, 50, 100}[crash%3], RNG: rnd})
@@ -468,11 +477,10 @@ func victim(dir string) {
 		})
 	}
 	wg.Go(func() {
-		for {
+		for range time.Tick(10 * time.Millisecond) {
 			if r, err := s.Revision(context.Background()); err == nil && r > 2000 {
 				_ = s.Compact(context.Background(), r-2000)
 			}
-			time.Sleep(10 * time.Millisecond)
 		}
 	})
 	wg.Wait()
