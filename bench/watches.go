@@ -63,7 +63,7 @@ func watchers(ctx context.Context, b *bench, s *server) error {
 	round := 0
 	update := func() (load, error) {
 		round++
-		return s.drive(ctx, s.h1, 4, writes, 0, func(i int) call {
+		return s.drive(ctx, s.h1, 1, writes, 0, func(i int) call {
 			return call{method: "PUT", path: watchPath + "/" + name(i), body: object(name(i), round*writes+i)}
 		})
 	}
