@@ -94,6 +94,10 @@ func (r *Record) Bytes(v *resource.Version, e object.Encoding, s Shape) ([]byte,
 	return b, nil
 }
 
+// Served says whether the record's Value is what v shows in the encoding, but for the resourceVersion:
+// object.AppendServed makes that of it, into a buffer of the caller's.
+func (r *Record) Served(v *resource.Version, e object.Encoding) bool { return r.served(v, e) }
+
 // served says whether the stored bytes are the answer, but for the resourceVersion.
 func (r *Record) served(v *resource.Version, e object.Encoding) bool {
 	return v == r.table.storage && e == r.table.storedAs && !r.foreign

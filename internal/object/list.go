@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -133,7 +134,22 @@ type gather struct {
 	err error
 }
 
-func newGather(w io.Writer) *gather { return &gather{w: w, b: make([]byte, 0, flushSize+flushSize/4)} }
+// gathers holds buffers of lists that have been written.
+var gathers = sync.Pool{New: func() any { return &gather{b: make([]byte, 0, flushSize+flushSize/4)} }}
+
+func newGather(w io.Writer) *gather {
+	g := gathers.Get().(*gather)
+	*g = gather{w: w, b: g.b[:0]}
+	return g
+}
+
+// free gives the buffer to the next list, unless an item has blown it up.
+func (g *gather) free() {
+	if cap(g.b) <= 4*flushSize {
+		g.w = nil
+		gathers.Put(g)
+	}
+}
 
 func (g *gather) flush() {
 	if len(g.b) > 0 && g.err == nil {
@@ -153,6 +169,7 @@ func (g *gather) item(items Items, i int) bool {
 
 func writeJSONList(w io.Writer, l List, items Items) error {
 	g := newGather(w)
+	defer g.free()
 	if l.Tree {
 		g.b = append(g.b, `{"apiVersion":"`...)
 		g.b = appendAPIVersion(g.b, l.Kind)
@@ -236,6 +253,7 @@ func writeProtobufList(w io.Writer, l List, items Items) error {
 		size += 1 + uvarintLen(s) + s
 	}
 	g := newGather(w)
+	defer g.free()
 	g.b = appendEnvelope(g.b, l.Kind, size)
 	g.b = append(g.b, tagMeta)
 	g.b = binary.AppendUvarint(g.b, uint64(len(head)))
@@ -270,6 +288,7 @@ func writeCBORList(w io.Writer, l List, items Items) error {
 		return err
 	}
 	g := newGather(w)
+	defer g.free()
 	g.b = append(g.b, cborSelfDescribed...)
 	g.b = appendCBORHead(g.b, cborMap, 4)
 	g.b = appendCBORString(g.b, "kind")

@@ -111,25 +111,39 @@ type records struct {
 	media   media
 	kind    schema.GroupVersionKind
 	whole   bool
+	buf     []byte
 	err     error
 }
 
 func (r *records) Len() int { return len(r.records) }
 
 func (r *records) get(i int) []byte {
-	b, err := recordBytes(r.records[i], r.version, r.media)
+	b, err := recordBytes(&r.buf, r.records[i], r.version, r.media)
 	if err != nil && r.err == nil {
 		r.err = err
 	}
 	return b
 }
 
-func (r *records) Size(i int) int { return len(object.ProtobufItem(r.get(i))) }
+func (r *records) Size(i int) int {
+	if rec := r.records[i]; r.asStored(rec) {
+		return object.ServedSize(rec.Value, &rec.Head, rec.Revision)
+	}
+	return len(object.ProtobufItem(r.get(i)))
+}
 
 func (r *records) Append(dst []byte, i int) []byte {
+	if rec := r.records[i]; r.asStored(rec) {
+		return object.AppendServedMessage(dst, rec.Value, &rec.Head, rec.Revision)
+	}
 	b := r.get(i)
 	if b == nil {
 		return dst
 	}
 	return object.AppendItem(dst, r.media.enc, r.kind, r.whole, b)
+}
+
+// asStored says whether the item is the stored message itself.
+func (r *records) asStored(rec *cache.Record) bool {
+	return r.media.enc == object.Protobuf && r.media.as == asIs && rec.Served(r.version, object.Protobuf)
 }

@@ -71,19 +71,21 @@ func (c *call) respond(res engine.Result) {
 		c.respondTable(code, res)
 		return
 	}
-	b, err := c.encode(res)
+	p := scratch.Get().(*[]byte)
+	b, err := c.encode(p, res)
 	if err != nil {
 		c.fail(err)
 		return
 	}
 	c.write(code, c.media, b)
+	release(p, *p)
 }
 
-// encode is the result in the encoding and shape that was asked for.
-func (c *call) encode(res engine.Result) ([]byte, error) {
+// encode is the result in the encoding and shape that was asked for. It may be in buf.
+func (c *call) encode(buf *[]byte, res engine.Result) ([]byte, error) {
 	m := c.media
 	if res.Record != nil {
-		return res.Record.Bytes(c.t.Version, m.enc, m.shape())
+		return recordBytes(buf, res.Record, c.t.Version, m)
 	}
 	if m.as == asPartial {
 		obj, ok := res.Object.(object.Object)
@@ -277,8 +279,12 @@ func (s *stream) close(err error) {
 	}
 }
 
-// recordBytes is a record as the target's version shows it.
-func recordBytes(r *cache.Record, v *resource.Version, m media) ([]byte, error) {
+// recordBytes is a record as a version shows it. The bytes are everyone's, or else they are in the caller's buffer.
+func recordBytes(buf *[]byte, r *cache.Record, v *resource.Version, m media) ([]byte, error) {
+	if m.as == asIs && r.Served(v, m.enc) {
+		*buf = object.AppendServed((*buf)[:0], r.Value, &r.Head, r.Revision)
+		return *buf, nil
+	}
 	b, err := r.Bytes(v, m.enc, m.shape())
 	if err != nil {
 		return nil, fmt.Errorf("encoding %s: %w", r.Key, err)

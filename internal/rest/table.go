@@ -39,6 +39,7 @@ type table struct {
 	columns []resource.Column
 	plain   bool // Name and Age, or Created At: nothing is decoded
 	dated   bool // Created At
+	buf     []byte
 }
 
 func (c *call) newTable() (*table, error) {
@@ -201,7 +202,7 @@ func appendJSON(dst []byte, v any) ([]byte, error) {
 // row appends the row of a record.
 func (t *table) row(dst []byte, r *cache.Record) ([]byte, error) {
 	meta := media{as: asPartial, v1beta1: t.c.media.v1beta1}
-	metadata, err := recordBytes(r, t.c.t.Version, meta)
+	metadata, err := recordBytes(&t.buf, r, t.c.t.Version, meta)
 	if err != nil {
 		return dst, err
 	}
@@ -221,7 +222,7 @@ func (t *table) row(dst []byte, r *cache.Record) ([]byte, error) {
 	case metav1.IncludeNone:
 		return append(dst, "null}"...), nil
 	case metav1.IncludeObject:
-		if metadata, err = recordBytes(r, t.c.t.Version, media{}); err != nil {
+		if metadata, err = recordBytes(&t.buf, r, t.c.t.Version, media{}); err != nil {
 			return dst, err
 		}
 	}

@@ -161,7 +161,7 @@ func (e *encoder) event(dst []byte, ev *engine.Event) ([]byte, error) {
 		e.obj, err = e.table.one(e.obj[:0], engine.Result{Record: ev.Record}, !e.later)
 		obj = e.obj
 	default:
-		obj, err = recordBytes(ev.Record, c.t.Version, c.media)
+		obj, err = recordBytes(&e.obj, ev.Record, c.t.Version, c.media)
 	}
 	if err != nil {
 		return dst, err
