@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/pintle-io/pintle/internal/object"
@@ -78,6 +80,9 @@ func TestConversionsAsRecorded(t *testing.T) {
 					if err != nil {
 						t.Fatalf("%s to %s: %v", from, to, err)
 					}
+					if tree := viaTree(t, data, vFrom, vTo); vTo != vFrom && !reflect.DeepEqual(encode(t, vTo, tree), encode(t, vTo, out)) {
+						t.Errorf("%s to %s differs over a tree: %+v", from, to, tree)
+					}
 					if out.GetObjectKind().GroupVersionKind() != vTo.Codec.Kind && vTo != vFrom {
 						t.Errorf("%s to %s: is a %v", from, to, out.GetObjectKind().GroupVersionKind())
 					}
@@ -108,4 +113,26 @@ func TestConversionsAsRecorded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// viaTree converts an object that field tracking has as a tree.
+func viaTree(t *testing.T, data []byte, from, to *resource.Version) object.Object {
+	t.Helper()
+	in := &unstructured.Unstructured{}
+	if err := in.UnmarshalJSON(data); err != nil {
+		t.Fatal(err)
+	}
+	out, err := resource.Convert(context.Background(), in, from, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, ok := out.(*unstructured.Unstructured)
+	if !ok {
+		t.Fatalf("a tree became a %T", out)
+	}
+	obj := to.Codec.NewObject()
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(tree.Object, obj); err != nil {
+		t.Fatal(err)
+	}
+	return obj
 }

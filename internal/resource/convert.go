@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/pintle-io/pintle/internal/object"
@@ -25,6 +27,9 @@ func (r *Resource) Of(kind schema.GroupVersionKind) *Version {
 func Convert(ctx context.Context, obj object.Object, from, to *Version) (object.Object, error) {
 	if from == to {
 		return obj, nil
+	}
+	if u, ok := obj.(*unstructured.Unstructured); ok && from.Codec.New != nil {
+		return convertTree(ctx, u, from, to)
 	}
 	convert := from.Convert
 	if convert == nil {
@@ -56,4 +61,19 @@ func Convert(ctx context.Context, obj object.Object, from, to *Version) (object.
 	}
 	out.GetObjectKind().SetGroupVersionKind(to.Codec.Kind)
 	return out, nil
+}
+
+// convertTree converts the tree of a kind that has a struct, as field tracking has it of pruned objects.
+func convertTree(ctx context.Context, u *unstructured.Unstructured, from, to *Version) (object.Object, error) {
+	obj := from.Codec.NewObject()
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, obj); err != nil {
+		return nil, err
+	}
+	out, err := Convert(ctx, obj, from, to)
+	if err != nil {
+		return nil, err
+	}
+	out.GetObjectKind().SetGroupVersionKind(to.Codec.Kind)
+	tree, err := runtime.DefaultUnstructuredConverter.ToUnstructured(out)
+	return &unstructured.Unstructured{Object: tree}, err
 }

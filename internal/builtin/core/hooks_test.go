@@ -316,6 +316,24 @@ func TestNamespaceEnd(t *testing.T) {
 	}
 }
 
+func TestNamespaceFinalizers(t *testing.T) {
+	r := Namespace()
+	ns := &corev1.Namespace{Spec: corev1.NamespaceSpec{Finalizers: []corev1.FinalizerName{"kubernetes", "a.b/c", "plain"}}}
+	for sub, want := range map[string]string{
+		"":         `spec.finalizers: Invalid value: "plain": name is neither a standard finalizer name nor is it fully qualified`,
+		"finalize": `spec.finalizers[2]: Invalid value: "plain": name is neither a standard finalizer name nor is it fully qualified`,
+		"status":   "",
+	} {
+		got := ""
+		if errs := r.Validate(context.Background(), &resource.Change{Sub: r.Versions[0].Sub(sub), New: ns}); len(errs) > 0 {
+			got = errs.ToAggregate().Error()
+		}
+		if got != want {
+			t.Errorf("%q: %s, want %s", sub, got, want)
+		}
+	}
+}
+
 func TestFields(t *testing.T) {
 	pod := &corev1.Pod{Spec: corev1.PodSpec{NodeName: "n", HostNetwork: true, RestartPolicy: "Always"}, Status: corev1.PodStatus{Phase: "Running", PodIPs: []corev1.PodIP{{IP: "1.2.3.4"}}}}
 	event := &corev1.Event{InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: "p"}, ReportingController: "rc", Type: "Normal"}

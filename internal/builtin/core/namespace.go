@@ -3,10 +3,13 @@ package core
 import (
 	"context"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/pintle-io/pintle/internal/builtin/describe"
 	"github.com/pintle-io/pintle/internal/object"
@@ -28,7 +31,7 @@ func Namespace() *resource.Resource {
 			"status.phase": describe.Field(func(n *corev1.Namespace) string { return string(n.Status.Phase) }),
 		},
 	}.Resource()
-	r.Prepare = prepareNamespace
+	r.Prepare, r.Validate = prepareNamespace, validateNamespace
 	r.Versions[0].Default = func(o object.Object) {
 		ns := o.(*corev1.Namespace)
 		labelNamespace(ns)
@@ -75,3 +78,29 @@ func deletingNamespace(_ context.Context, c *resource.Change) (bool, error) {
 }
 
 func holdNamespace(o object.Object) bool { return len(o.(*corev1.Namespace).Spec.Finalizers) > 0 }
+
+// validateNamespace wants finalizers that are Kubernetes's own or have a domain.
+func validateNamespace(_ context.Context, c *resource.Change) (errs field.ErrorList) {
+	at := field.NewPath("spec", "finalizers")
+	finalizing := c.Sub != nil && c.Sub.Name == "finalize"
+	for i, f := range c.New.(*corev1.Namespace).Spec.Finalizers {
+		if c.Sub != nil && !finalizing {
+			break
+		}
+		path := at
+		if finalizing {
+			path = at.Index(i)
+		}
+		for _, msg := range utilvalidation.IsQualifiedName(string(f)) {
+			errs = append(errs, field.Invalid(path, string(f), msg))
+		}
+		switch f {
+		case corev1.FinalizerKubernetes, metav1.FinalizerOrphanDependents, metav1.FinalizerDeleteDependents:
+			continue
+		}
+		if !strings.Contains(string(f), "/") {
+			errs = append(errs, field.Invalid(path, string(f), "name is neither a standard finalizer name nor is it fully qualified"))
+		}
+	}
+	return errs
+}
