@@ -31,7 +31,8 @@ func (t *Tracker) Apply(s *schema.Schema, live object.Object, config map[string]
 	mem := t.arena()
 	defer t.release(mem)
 	a := applier{tracker: t, mem: mem, schema: s, live: live, config: config, manager: m, reset: reset, conv: conv}
-	entries, err := decodeEntries(mem, live.GetManagedFields(), live.GetManagedFields())
+	old := list(live)
+	entries, err := decodeEntries(mem, old, old)
 	if err != nil {
 		return nil, fmt.Errorf("failed to decode managed fields: %v", err)
 	}
@@ -47,7 +48,7 @@ func (t *Tracker) Apply(s *schema.Schema, live object.Object, config map[string]
 			return nil, err
 		}
 	}
-	out.SetManagedFields(encodeEntries(entries))
+	setEntries(out, entries)
 	return out, nil
 }
 
@@ -402,8 +403,7 @@ func (t *Tracker) shapeOf(typ reflect.Type) *plan {
 	if pl, ok := t.plans.Load(key); ok {
 		return pl.(*plan)
 	}
-	c := compiler{done: map[planKey]*plan{}}
-	pl, _ := t.plans.LoadOrStore(key, c.compile(typ, nil, false))
+	pl, _ := t.plans.LoadOrStore(key, compilePlan(typ, nil, false))
 	return pl.(*plan)
 }
 

@@ -146,3 +146,43 @@ func BenchmarkApply(b *testing.B) {
 		}
 	})
 }
+
+func BenchmarkTree(b *testing.B) {
+	s := widgetSchemaOf("v1", "size")
+	var live *unstructured.Unstructured
+	tracker, m := NewTracker(), Manager{Name: "a", APIVersion: "example.com/v1", Time: metav1.Now()}
+	live = &unstructured.Unstructured{}
+	if err := kjson.Unmarshal([]byte(`{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"w","labels":{"a":"b"}},"spec":{"size":3,"name":"x","on":true,
+"set":["a","b"],"ports":[{"port":80,"name":"http"},{"port":443,"name":"https"}],"named":[{"name":"a","value":"b","inner":{"a":"x"}}],"labels":{"x":"y"},"deep":{"k":{"x":"1","y":[1,2]}}},
+"status":{"phase":"Ready","conditions":[{"type":"Ready","status":"True"}]}}`), &live.Object); err != nil {
+		b.Fatal(err)
+	}
+	created := live.DeepCopy()
+	if err := tracker.Update(s, nil, created, m, nil, nil); err != nil {
+		b.Fatal(err)
+	}
+	created.SetUID("uid")
+	changed := created.DeepCopy()
+	changed.SetLabels(map[string]string{"a": "c"})
+	for _, c := range []struct {
+		name      string
+		live, new *unstructured.Unstructured
+	}{{"create", nil, live}, {"label", created, changed}} {
+		entries := c.new.GetManagedFields()
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				o := object.Object(nil)
+				if c.live != nil {
+					o = c.live
+				}
+				if entries == nil {
+					c.new.SetManagedFields(nil)
+				}
+				if err := tracker.Update(s, o, c.new, m, nil, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -157,6 +157,34 @@ func (a elem) String() string {
 	return b.String()
 }
 
+// fieldsKey names the step as FieldsV1 does.
+func (a elem) fieldsKey() string {
+	if a.kind == elemField {
+		return "f:" + a.name
+	}
+	return string(a.appendPlain(make([]byte, 0, 64)))
+}
+
+// appendPlain is fieldsKey for steps to elements of lists.
+func (a elem) appendPlain(b []byte) []byte {
+	if a.kind == elemValue {
+		return a.key[0].val.appendJSON(append(b, "v:"...))
+	}
+	if a.kind == elemIndex {
+		return a.key[0].val.appendJSON(append(b, "i:"...))
+	}
+	b = append(b, "k:{"...)
+	for i, f := range a.key {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		b = append(appendEscaped(b, f.name, false), `":`...)
+		b = f.val.appendJSON(b)
+	}
+	return append(b, '}')
+}
+
 // appendJSON writes the step as FieldsV1 names it, a JSON string: "f:spec", "k:{\"name\":\"a\"}".
 func (a elem) appendJSON(b []byte) []byte {
 	switch a.kind {
@@ -172,25 +200,10 @@ func (a elem) appendJSON(b []byte) []byte {
 			b = append(b, `\"}`...)
 			break
 		}
-		inner := append(make([]byte, 0, 64), '{')
-		for i, f := range a.key {
-			if i > 0 {
-				inner = append(inner, ',')
-			}
-			inner = append(inner, '"')
-			inner = append(appendEscaped(inner, f.name, false), `":`...)
-			inner = f.val.appendJSON(inner)
-		}
-		inner = append(inner, '}')
-		b = append(b, `"k:`...)
-		b = appendEscaped(b, string(inner), false)
-	case elemValue, elemIndex:
-		prefix := `"v:`
-		if a.kind == elemIndex {
-			prefix = `"i:`
-		}
-		b = append(b, prefix...)
-		b = appendEscaped(b, string(a.key[0].val.appendJSON(make([]byte, 0, 32))), false)
+		fallthrough
+	default:
+		b = append(b, '"')
+		b = appendEscaped(b, string(a.appendPlain(make([]byte, 0, 64))), false)
 	}
 	return append(b, '"')
 }

@@ -31,6 +31,7 @@ type entry struct {
 	time        *metav1.Time
 	set         []node
 	raw         *metav1.FieldsV1 // set as it was written, nil once it has changed
+	tree        map[string]any   // the same of a tree
 }
 
 func (e *entry) applied() bool { return e.operation == metav1.ManagedFieldsOperationApply }
@@ -41,7 +42,7 @@ func (e *entry) same(o *entry) bool {
 		(e.applied() || e.version == o.version)
 }
 
-func (e *entry) become(set []node) { e.set, e.raw = set, nil }
+func (e *entry) become(set []node) { e.set, e.raw, e.tree = set, nil, nil }
 
 // id orders managers where the reference orders them by their identities, which are JSON.
 func (e *entry) id() string {
@@ -56,13 +57,10 @@ func (e *entry) id() string {
 // requested is the managedFields that a request starts from: those it sends along, unless they mean nothing or
 // it writes through a subresource; else the live ones.
 func requested(mem *arena, live, new object.Object, subresource bool) []entry {
-	var old []metav1.ManagedFieldsEntry
-	if live != nil {
-		old = live.GetManagedFields()
-	}
+	old := list(live)
 	if !subresource {
-		sent := new.GetManagedFields()
-		if isReset(sent) {
+		sent := list(new)
+		if sent.isReset() {
 			return nil
 		}
 		if entries, err := decodeEntries(mem, sent, old); err == nil && len(entries) > 0 {
@@ -76,17 +74,12 @@ func requested(mem *arena, live, new object.Object, subresource bool) []entry {
 	return entries
 }
 
-// isReset recognizes how a client empties managedFields: an empty list, or one empty entry.
-func isReset(sent []metav1.ManagedFieldsEntry) bool {
-	return sent != nil && len(sent) == 0 || len(sent) == 1 && sent[0] == metav1.ManagedFieldsEntry{}
-}
-
 // decodeEntries reads entries. Sets that trusted has too were written by the server and keep their bytes;
 // others are written anew.
-func decodeEntries(mem *arena, in, trusted []metav1.ManagedFieldsEntry) ([]entry, error) {
-	out := make([]entry, 0, len(in)+1)
-	for i := range in {
-		f := &in[i]
+func decodeEntries(mem *arena, in, trusted listed) ([]entry, error) {
+	out := make([]entry, 0, len(in.entries)+1)
+	for i := range in.entries {
+		f := &in.entries[i]
 		if f.Operation != metav1.ManagedFieldsOperationApply && f.Operation != metav1.ManagedFieldsOperationUpdate {
 			return nil, fmt.Errorf("operation must be `Apply` or `Update`")
 		}
@@ -108,8 +101,17 @@ func decodeEntries(mem *arena, in, trusted []metav1.ManagedFieldsEntry) ([]entry
 				return nil, fmt.Errorf("error decoding versioned set from %v: %v", *f, fmt.Errorf("error decoding set: %v", err))
 			}
 			e.set = set
-			if i < len(trusted) && trusted[i].FieldsV1 != nil && (trusted[i].FieldsV1 == f.FieldsV1 || string(trusted[i].FieldsV1.GetRawBytes()) == string(raw)) {
+			if i < len(trusted.entries) && sameFields(trusted.entries[i].FieldsV1, f.FieldsV1) {
 				e.raw = f.FieldsV1
+			}
+		} else if tree := in.tree(i); tree != nil {
+			set, err := setOfTree(mem, tree)
+			if err != nil {
+				return nil, fmt.Errorf("error decoding versioned set from %v: %v", *f, fmt.Errorf("error decoding set: %v", err))
+			}
+			e.set = set
+			if i < len(trusted.trees) && trusted.trees[i] != nil && equalTrees(trusted.trees[i], tree) {
+				e.tree = tree
 			}
 		}
 		if at := slices.IndexFunc(out, func(o entry) bool { return o.same(&e) }); at >= 0 {
@@ -126,6 +128,7 @@ func encodeEntries(in []entry) []metav1.ManagedFieldsEntry {
 	if len(in) == 0 {
 		return nil
 	}
+	sortEntries(in)
 	out := make([]metav1.ManagedFieldsEntry, len(in))
 	for i := range in {
 		e := &in[i]
@@ -137,21 +140,6 @@ func encodeEntries(in []entry) []metav1.ManagedFieldsEntry {
 			out[i].FieldsV1.SetRawBytes(raw)
 		}
 	}
-	slices.SortFunc(out, func(a, b metav1.ManagedFieldsEntry) int {
-		if a.Operation != b.Operation {
-			return strings.Compare(string(a.Operation), string(b.Operation))
-		}
-		if x, y := seconds(a.Time), seconds(b.Time); x != y {
-			return int(max(-1, min(1, x-y)))
-		}
-		if c := strings.Compare(a.Manager, b.Manager); c != 0 {
-			return c
-		}
-		if c := strings.Compare(a.APIVersion, b.APIVersion); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Subresource, b.Subresource)
-	})
 	return out
 }
 
@@ -192,7 +180,7 @@ func capUpdates(entries []entry) []entry {
 		bucket := entry{manager: ancientManager, operation: metav1.ManagedFieldsOperationUpdate, version: e.version}
 		if index(&bucket) < 0 {
 			at := index(oldest)
-			bucket.set, bucket.raw = entries[at].set, entries[at].raw
+			bucket.set, bucket.raw, bucket.tree = entries[at].set, entries[at].raw, entries[at].tree
 			entries[at] = bucket
 		}
 		at := index(&bucket)

@@ -147,9 +147,21 @@ type planKey struct {
 	root   bool
 }
 
-// compiler builds plans; done holds the finished and the begun ones of this run.
+// compiler builds plans; done holds the finished and the begun ones of this run, keyed the lists whose elements'
+// fields are to be looked at in the end: of a recursive type, they may not be there before.
 type compiler struct {
-	done map[planKey]*plan
+	done  map[planKey]*plan
+	keyed []*plan
+}
+
+// compilePlan returns a plan that is finished.
+func compilePlan(t reflect.Type, s *schema.Schema, root bool) *plan {
+	c := compiler{done: map[planKey]*plan{}}
+	pl := c.compile(t, s, root)
+	for _, l := range c.keyed {
+		l.keys = keyPlans(l.elem, l.schema)
+	}
+	return pl
 }
 
 var (
@@ -215,7 +227,7 @@ func (c *compiler) fill(pl *plan, t reflect.Type, s *schema.Schema, root bool) {
 		}
 		pl.elem = c.compile(t.Elem(), items, false)
 		if !pl.atomic && s.ListType == schema.ListMap {
-			pl.keys = keyPlans(pl.elem, s)
+			c.keyed = append(c.keyed, pl)
 		}
 	case reflect.Map:
 		pl.kind = planMap
@@ -299,14 +311,12 @@ func keyDefault(list *schema.Schema, name string) *scalar {
 	if p == nil || p.Default == nil {
 		return nil
 	}
-	var v any
-	if kjson.Unmarshal(p.Default, &v) != nil || v == nil {
+	r := setParser{s: unsafe.String(unsafe.SliceData(p.Default), len(p.Default))}
+	v, err := r.scalar()
+	if err != nil || v.kind > scalarBool {
 		return nil
 	}
-	if sc, ok := scalarOf(v); ok {
-		return &sc
-	}
-	return nil
+	return &v
 }
 
 func emptinessOf(t reflect.Type) emptyKind {

@@ -58,7 +58,7 @@ func (t *Tracker) Update(s *schema.Schema, live, new object.Object, m Manager, r
 		new.SetManagedFields(nil)
 		return err
 	}
-	new.SetManagedFields(encodeEntries(out))
+	setEntries(new, out)
 	return nil
 }
 
@@ -256,7 +256,6 @@ func (t *Tracker) plan(typ reflect.Type, s *schema.Schema) *plan {
 	if pl, ok := t.plans.Load(key); ok {
 		return pl.(*plan)
 	}
-	c := compiler{done: map[planKey]*plan{}}
-	pl, _ := t.plans.LoadOrStore(key, c.compile(typ, s, true))
+	pl, _ := t.plans.LoadOrStore(key, compilePlan(typ, s, true))
 	return pl.(*plan)
 }

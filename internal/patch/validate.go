@@ -40,12 +40,66 @@ func validate(s *schema.Schema, v any, duplicates bool) error {
 	if m, ok := v.(map[string]any); ok && m == nil {
 		return nil
 	}
+	if duplicates && conforms(s, v, 0) {
+		return nil
+	}
 	c := validation{duplicates: duplicates}
 	c.value(s, v, 0)
 	if len(c.faults) > 0 {
 		return c.faults
 	}
 	return nil
+}
+
+// conforms is validate that allows duplicates and only says whether there is a fault: nearly always, there is none.
+func conforms(s *schema.Schema, v any, depth int) bool {
+	if depth > maxDepth {
+		return false
+	}
+	switch shape(s, v) {
+	case kindMap:
+		m, ok := v.(map[string]any)
+		if !ok {
+			return v == nil
+		}
+		for k, x := range m {
+			if !declares(s, k) || !conforms(childSchema(s, k), x, depth+1) {
+				return false
+			}
+		}
+	case kindList:
+		l, ok := v.([]any)
+		if !ok {
+			return v == nil
+		}
+		items, atomic := itemSchema(s), isAtomic(s, kindList)
+		for _, x := range l {
+			if !atomic && !isItem(s, x) || !conforms(items, x, depth+1) {
+				return false
+			}
+		}
+	default:
+		c := validation{}
+		if v != nil {
+			c.scalar(s, v)
+		}
+		return len(c.faults) == 0
+	}
+	return true
+}
+
+// isItem says whether itemElem finds the value's step.
+func isItem(list *schema.Schema, v any) bool {
+	if len(list.Keys) == 0 {
+		return kindOf(v) == kindScalar
+	}
+	m, ok := v.(map[string]any)
+	for _, name := range list.Keys {
+		if _, has := m[name]; has || ok && keyDefault(list, name) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 type validation struct {
