@@ -30,6 +30,8 @@ var (
 	createdColumn = metav1.TableColumnDefinition{Name: "Created At", Type: "date", Description: ageColumn.Description}
 )
 
+const unknownAge = "<unknown>"
+
 // table writes Tables, in JSON: rows come straight from the records' bytes, and only kinds with columns of their own
 // are decoded.
 type table struct {
@@ -123,9 +125,6 @@ func (c *call) respondTableList(l *engine.List) {
 		c.fail(err)
 		return
 	}
-	if t.dated && len(l.Records) == 0 {
-		b = append(b[:len(b)-1], "null}"...) // as the reference has it
-	}
 	w := c.stream(http.StatusOK, m.enc)
 	piecemeal := m.enc == object.JSON && !m.pretty
 	for i, r := range l.Records {
@@ -144,7 +143,9 @@ func (c *call) respondTableList(l *engine.List) {
 			b = b[:0]
 		}
 	}
-	if b[len(b)-1] != '}' || len(l.Records) > 0 {
+	if t.dated && len(l.Records) == 0 {
+		b = append(bytes.TrimSuffix(b, []byte{'['}), "null}"...) // as the reference has it
+	} else {
 		b = append(b, "]}"...)
 	}
 	switch {
@@ -207,7 +208,8 @@ func (t *table) row(dst []byte, r *cache.Record) ([]byte, error) {
 		return dst, err
 	}
 	if t.plain {
-		dst, err = t.cells(dst, []any{r.Key.Name, t.age(created(metadata))})
+		dst = append(append(append(dst, `{"cells":["`...), r.Key.Name...), `","`...) // a name needs no escaping
+		dst = append(append(dst, escapeAge(t.age(created(metadata)))...), `"],"object":`...)
 	} else {
 		var obj object.Object
 		if obj, err = r.In(t.c.t.Version); err != nil {
@@ -274,9 +276,17 @@ func (t *table) age(since time.Time) string {
 		return since.UTC().Format(time.RFC3339)
 	}
 	if since.IsZero() {
-		return "<unknown>"
+		return unknownAge
 	}
 	return duration.HumanDuration(t.now.Sub(since))
+}
+
+// escapeAge is an age as encoding/json writes it.
+func escapeAge(age string) string {
+	if age == unknownAge {
+		return `\u003cunknown\u003e`
+	}
+	return age
 }
 
 // created reads the creation time off an object's metadata in JSON: nothing that stands before it there can hold a
