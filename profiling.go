@@ -1,0 +1,17 @@
+package pintle
+
+import (
+	"net/http"
+	"net/http/pprof"
+)
+
+// profiling is what kube-apiserver serves under --profiling, which is on by default.
+func profiling() map[string]http.Handler {
+	return map[string]http.Handler{
+		"/debug/pprof/":        http.HandlerFunc(pprof.Index),
+		"/debug/pprof/cmdline": http.HandlerFunc(pprof.Cmdline),
+		"/debug/pprof/profile": http.HandlerFunc(pprof.Profile),
+		"/debug/pprof/symbol":  http.HandlerFunc(pprof.Symbol),
+		"/debug/pprof/trace":   http.HandlerFunc(pprof.Trace),
+	}
+}
