@@ -34,6 +34,8 @@ func (e *Engine) Create(ctx context.Context, req *request.Request, t Target, bod
 		if err := matchNamespace(t, body); err != nil {
 			return Result{}, err
 		}
+		setDefaults(t, body)
+		e.track(t, nil, body, req, o.FieldManager)
 		obj, err := t.Resource.Serve(ctx, c)
 		return Result{Object: obj, Kind: t.Kind(), Created: true}, e.status(err, t)
 	}

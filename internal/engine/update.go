@@ -114,7 +114,9 @@ func (e *Engine) writeSub(ctx context.Context, req *request.Request, t Target, o
 		if c.New == nil {
 			return nil, errNothing
 		}
-		e.track(t, old, c.New, req, by)
+		if t.Sub.View != nil { // what is only written (a binding) is nobody's field
+			e.track(t, old, c.New, req, by)
+		}
 		return c.New, nil
 	}
 	res, err := e.write(ctx, m)

@@ -487,8 +487,11 @@ func manager(t Target, req *request.Request, name string) patch.Manager {
 
 // resetOf is what a target's managers can't own.
 func resetOf(t Target) schema.Paths {
-	if t.Sub != nil {
-		return t.Sub.Reset
+	switch {
+	case t.Sub == nil:
+		return t.Resource.Rules.Reset
+	case t.Sub.Untracked != nil:
+		return t.Sub.Untracked
 	}
-	return t.Resource.Rules.Reset
+	return t.Sub.Reset
 }
