@@ -2,6 +2,7 @@ package request
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,6 +19,7 @@ type Context struct {
 	timer *time.Timer
 	err   error
 	stop  func() bool // stops following the parent
+	after []*func()   // see AfterFunc
 }
 
 // NewContext returns a context for r that ends with parent, at the deadline (the zero Time is none), or at Cancel.
@@ -96,5 +98,32 @@ func (c *Context) end(err error) {
 	}
 	if c.done != nil {
 		close(c.done)
+	}
+	for _, f := range c.after {
+		go (*f)()
+	}
+	c.after = nil
+}
+
+// AfterFunc calls f in a goroutine of its own when the context ends, unless it is stopped before. Package context
+// asks for it where it would start a goroutine otherwise.
+func (c *Context) AfterFunc(f func()) (stop func() bool) {
+	c.Done()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		go f()
+		return func() bool { return false }
+	}
+	c.after = append(c.after, &f)
+	return func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		i := slices.Index(c.after, &f)
+		if i < 0 {
+			return false
+		}
+		c.after = slices.Delete(c.after, i, i+1)
+		return true
 	}
 }

@@ -3,6 +3,7 @@ package request
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -47,4 +48,35 @@ func TestContext(t *testing.T) {
 		t.Fatal(late.Err())
 	}
 	<-late.Done()
+}
+
+func TestContextStartsNoGoroutines(t *testing.T) {
+	c := NewContext(t.Context(), &Request{}, time.Now().Add(time.Hour))
+	before := runtime.NumGoroutine()
+	var children []context.Context
+	for range 10 {
+		child, cancel := context.WithTimeout(c, time.Hour)
+		defer cancel()
+		children = append(children, child)
+	}
+	if n := runtime.NumGoroutine(); n > before {
+		t.Errorf("%d goroutines", n-before)
+	}
+	stopped := make(chan bool, 1)
+	stop := context.AfterFunc(c, func() { stopped <- true })
+	if !stop() || stop() {
+		t.Error("stop does not stop")
+	}
+	c.Cancel()
+	for _, child := range children {
+		<-child.Done()
+	}
+	ran := make(chan bool)
+	context.AfterFunc(c, func() { ran <- true })
+	<-ran
+	select {
+	case <-stopped:
+		t.Error("what was stopped has run")
+	default:
+	}
 }

@@ -3,8 +3,11 @@ package rest_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -113,3 +116,84 @@ func BenchmarkCreate(b *testing.B) {
 type nopCloser struct{ *strings.Reader }
 
 func (nopCloser) Close() error { return nil }
+
+// counter is the ResponseWriter of a watcher in memory.
+type counter struct {
+	sink
+	told chan int
+	seen int
+}
+
+func (c *counter) Flush() {
+	if c.n != c.seen {
+		c.seen = c.n
+		c.told <- 1
+	}
+}
+
+// BenchmarkWatch is one change told to 200 watchers, without net/http: the change itself is part of it.
+func BenchmarkWatch(b *testing.B) {
+	const watchers = 200
+	for _, accept := range []string{"application/json", "application/vnd.kubernetes.protobuf"} {
+		b.Run(accept, func(b *testing.B) {
+			r := newRig(b)
+			r.must(201, "POST "+cms, `{"metadata":{"name":"a"},"data":{"x":"`+strings.Repeat("x", 700)+`"}}`)
+			ctx, cancel := context.WithCancel(b.Context())
+			told := make(chan int, 10*watchers)
+			for range watchers {
+				w := &counter{sink: *newSink(), told: told}
+				go r.ServeHTTP(w, getRequest(cms+"?watch=1", "Accept", accept).WithContext(ctx))
+			}
+			for range watchers {
+				<-told
+			}
+			i := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				i++
+				r.must(200, "PATCH "+cms+"/a", fmt.Sprintf(`{"metadata":{"annotations":{"i":"%d"}}}`, i), "Content-Type", "application/merge-patch+json")
+				for range watchers {
+					<-told
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/watchers, "ns/delivery")
+			cancel()
+		})
+	}
+}
+
+// BenchmarkIdleWatch tells what a watch costs that has nothing to tell, on a connection of its own without TLS.
+func BenchmarkIdleWatch(b *testing.B) {
+	r := newRig(b)
+	s := httptest.NewServer(r)
+	defer s.Close()
+	defer s.CloseClientConnections()
+	used := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapInuse + m.StackInuse
+	}
+	for b.Loop() {
+		const n = 1000
+		before, goroutines := used(), runtime.NumGoroutine()
+		var conns []net.Conn
+		for range n {
+			conn, err := net.Dial("tcp", s.Listener.Addr().String())
+			if err != nil {
+				b.Fatal(err)
+			}
+			fmt.Fprintf(conn, "GET %s?watch=1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin\r\n\r\n", cms)
+			if _, err := conn.Read(make([]byte, 512)); err != nil {
+				b.Fatal(err)
+			}
+			conns = append(conns, conn)
+		}
+		b.ReportMetric(float64(used()-before)/n, "B/watch")
+		b.ReportMetric(float64(runtime.NumGoroutine()-goroutines)/n, "goroutines/watch")
+		for _, c := range conns {
+			c.Close()
+		}
+	}
+}

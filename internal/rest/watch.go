@@ -15,6 +15,7 @@ import (
 	"github.com/pintle-io/pintle/internal/engine"
 	"github.com/pintle-io/pintle/internal/metric"
 	"github.com/pintle-io/pintle/internal/object"
+	"github.com/pintle-io/pintle/internal/request"
 )
 
 // frameFlush is how much of a burst of events is gathered before it is written.
@@ -113,12 +114,13 @@ func (c *call) watch() {
 
 // watchContext ends with the client, with the lifetime, and with the server.
 func (c *call) watchContext(lifetime time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.Context(c.ctx), c.ctx.Cancel
+	deadline := time.Time{}
 	if lifetime > 0 {
-		ctx, cancel = context.WithTimeout(c.ctx, lifetime)
+		deadline = c.began.Add(lifetime)
 	}
-	stop := context.AfterFunc(c.s.stopping(), cancel)
-	return ctx, func() { stop(); cancel() }
+	ctx := request.NewContext(c.r.Context(), &c.req, deadline)
+	stop := context.AfterFunc(c.s.stopping(), ctx.Cancel)
+	return ctx, func() { stop(); ctx.Cancel() }
 }
 
 // deadline gives the client its time to read what is written next.
