@@ -93,6 +93,8 @@ type Config struct {
 	NoAdmin bool
 	// NoAnonymous refuses requests without credentials on the health endpoints too.
 	NoAnonymous bool
+	// NoProfiling leaves out /debug/pprof.
+	NoProfiling bool
 
 	// RuntimeConfig switches groups, versions and resources, as --runtime-config does.
 	RuntimeConfig map[string]string
@@ -177,7 +179,7 @@ func New(c Config) (_ *Server, err error) {
 	s.handler = rest.New(rest.Config{
 		Engine: rest.FromEngine(s.engine), Catalog: s.catalog, Authn: auth, Version: versionInfo(), Logger: c.Logger, Now: c.Clock,
 		Discovery: discovery.New(s.catalog.Load, s.addresses), OpenAPIV3: discovery.NewOpenAPI(discovery.OpenAPIConfig{Snapshot: s.catalog.Load, Schemas: schemas, Version: openAPIVersion, Build: Version, Clock: c.Clock}),
-		Checks: s.checks(), Others: profiling(), Stopping: s.stopping.Done(),
+		Checks: s.checks(), Others: profiling(c), Stopping: s.stopping.Done(),
 		Limits: rest.Limits{Request: c.RequestTimeout, MinWatch: c.MinRequestTimeout, ReadOnly: c.MaxInFlight, Mutating: c.MaxMutatingInFlight},
 	})
 	s.http = s.server()

@@ -6,7 +6,10 @@ import (
 )
 
 // profiling is what kube-apiserver serves under --profiling, which is on by default.
-func profiling() map[string]http.Handler {
+func profiling(c Config) map[string]http.Handler {
+	if c.NoProfiling {
+		return nil
+	}
 	return map[string]http.Handler{
 		"/debug/pprof/":        http.HandlerFunc(pprof.Index),
 		"/debug/pprof/cmdline": http.HandlerFunc(pprof.Cmdline),

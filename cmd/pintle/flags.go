@@ -54,6 +54,7 @@ type options struct {
 	minVersion   uint16
 	cipherSuites []uint16
 
+	profiling bool
 	verbosity int
 	help      bool
 	version   string
@@ -137,7 +138,8 @@ func newFlagSet(p program, o *options) *flagSet {
 		fs.Var(newMapValue(&o.runtimeConfig), "runtime-config", "built-in APIs to switch on or off: api/all, api/ga, api/beta, api/alpha, GROUP/VERSION or GROUP/VERSION/RESOURCE, each =true or =false")
 		fs.StringVar(&o.serviceClusterCIDR, "service-cluster-ip-range", "", "range of service addresses; its first is the kubernetes Service's (10.0.0.0/24 without it)")
 	})
-	f.section("Logs", func(fs *pflag.FlagSet) {
+	f.section("Logs and profiles", func(fs *pflag.FlagSet) {
+		fs.BoolVar(&o.profiling, "profiling", true, "serve profiles of the process under /debug/pprof")
 		fs.IntVarP(&o.verbosity, "v", "v", 0, "how much to log: 0 what an operator has to know, 2 steps of the server, 3 each request, 4 and more detail")
 	})
 	f.section("Other", func(fs *pflag.FlagSet) {

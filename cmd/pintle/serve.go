@@ -82,7 +82,7 @@ func (o *options) config(p program) pintle.Config {
 		CertDir: o.certDir, TLSCertFile: o.tlsCertFile, TLSKeyFile: o.tlsKeyFile,
 		TLSMinVersion: o.minVersion, TLSCipherSuites: o.cipherSuites,
 		ClientCAFile: o.clientCAFile, TokenAuthFile: o.tokenAuthFile,
-		NoAdmin: p.asApiserver, NoAnonymous: !o.anonymousAuth,
+		NoAdmin: p.asApiserver, NoAnonymous: !o.anonymousAuth, NoProfiling: !o.profiling,
 
 		RuntimeConfig:  o.runtimeConfig,
 		RequestTimeout: o.requestTimeout, MinRequestTimeout: time.Duration(o.minRequestTimeout) * time.Second,

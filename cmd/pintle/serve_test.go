@@ -132,6 +132,18 @@ func anonymous() *http.Client {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
 }
 
+// bearer shows a token with each request.
+type bearer struct {
+	http.RoundTripper
+	token string
+}
+
+func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+b.token)
+	return b.RoundTripper.RoundTrip(r)
+}
+
 func status(t *testing.T, c *http.Client, url string) int {
 	t.Helper()
 	resp, err := c.Get(url)
@@ -179,7 +191,10 @@ func TestServe(t *testing.T) {
 		if code := status(t, admin, url+"/api/v1/namespaces/default"); code != 200 {
 			t.Errorf("the administrator gets %d", code)
 		}
-		for path, want := range map[string]int{"/healthz": 200, "/livez": 200, "/readyz": 200, "/api": 401, "/version": 401} {
+		if code := status(t, admin, url+"/debug/pprof/cmdline"); code != 200 {
+			t.Errorf("profiles: %d", code)
+		}
+		for path, want := range map[string]int{"/debug/pprof/": 401, "/healthz": 200, "/livez": 200, "/readyz": 200, "/api": 401, "/version": 401} {
 			if code := status(t, anonymous(), url+path); code != want {
 				t.Errorf("anonymous %s: %d, want %d", path, code, want)
 			}
@@ -205,10 +220,22 @@ func TestServe(t *testing.T) {
 // Under the name kube-apiserver the program leaves nothing in its working directory and says nothing.
 func TestAsKubeAPIServer(t *testing.T) {
 	certs := t.TempDir()
-	p := start(t, "kube-apiserver", "--storage=memory", "--cert-dir="+certs, "--bind-address=127.0.0.1", "--secure-port=0",
+	tokens := filepath.Join(t.TempDir(), "tokens.csv")
+	if err := os.WriteFile(tokens, []byte("sesame,jane,7\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "kube-apiserver", "--storage=memory", "--token-auth-file="+tokens, "--profiling=false", "--anonymous-auth=false", "--cert-dir="+certs, "--bind-address=127.0.0.1", "--secure-port=0",
 		"--authorization-mode=RBAC", "--allow-privileged=true", "--disable-admission-plugins=ServiceAccount")
 	port := p.waitPort()
-	p.waitReady("https://127.0.0.1:" + port + "/healthz")
+	url := "https://127.0.0.1:" + port
+	jane := &http.Client{Transport: bearer{anonymous().Transport, "sesame"}}
+	p.waitReady(jane, url+"/healthz")
+	if code := status(t, anonymous(), url+"/healthz"); code != 401 {
+		t.Errorf("anonymous, though that is off: %d", code)
+	}
+	if code := status(t, jane, url+"/debug/pprof/cmdline"); code != 404 {
+		t.Errorf("profiles, though they are off: %d", code)
+	}
 	if entries, _ := os.ReadDir(p.dir); len(entries) > 0 {
 		t.Errorf("left in the working directory: %v", entries)
 	}
@@ -325,10 +352,10 @@ func (p *process) waitPort() string {
 	return ""
 }
 
-func (p *process) waitReady(url string) {
+func (p *process) waitReady(c *http.Client, url string) {
 	p.t.Helper()
 	for from := time.Now(); time.Since(from) < 30*time.Second; time.Sleep(time.Millisecond) {
-		if status(p.t, anonymous(), url) == 200 {
+		if status(p.t, c, url) == 200 {
 			return
 		}
 	}
