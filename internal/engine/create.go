@@ -147,5 +147,5 @@ func (a *attempt) namespaceGuard(ctx context.Context, obj object.Object) (store.
 		})
 		return store.Guard{}, err
 	}
-	return store.Guard{Key: key, Revision: rec.Revision}, nil
+	return store.Guard{Key: key, Revision: rec.Revision, Value: rec.Value}, nil
 }

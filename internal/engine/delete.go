@@ -131,7 +131,7 @@ func (a *attempt) replace(ctx context.Context, obj object.Object, accepted bool)
 		shown, err := a.dry(ctx, value)
 		return Result{Object: shown, Kind: t.Kind(), Accepted: accepted}, false, err
 	}
-	guards := []store.Guard{{Key: t.key(), Revision: a.old.Revision}}
+	guards := []store.Guard{{Key: t.key(), Revision: a.old.Revision, Value: a.old.Value}}
 	rec := a.table.Prepare(t.key(), value, head, obj)
 	revs, err := a.Store.Commit(ctx, guards, []store.Op{{Key: t.key(), Value: value}})
 	if err != nil {
@@ -149,7 +149,7 @@ func (a *attempt) finish(ctx context.Context, last object.Object) (res Result, a
 	updating := a.change != nil
 	rev := a.old.Revision
 	if !a.dryRun {
-		guards := []store.Guard{{Key: t.key(), Revision: a.old.Revision}}
+		guards := []store.Guard{{Key: t.key(), Revision: a.old.Revision, Value: a.old.Value}}
 		revs, err := a.Store.Commit(ctx, guards, []store.Op{{Key: t.key()}})
 		if err != nil {
 			return a.lost(ctx, err, guards)

@@ -70,6 +70,11 @@ func (e *Engine) patched(codec *object.Codec, t Target, req *request.Request, ol
 	if p.Type == types.StrategicMergePatchType {
 		return e.strategic(codec, t, req, old, p.Data, validation)
 	}
+	if p.Type == types.MergePatchType {
+		if obj, ok := e.Tracker.MergeObject(old, p.Data); ok {
+			return obj, nil
+		}
+	}
 	doc, err := codec.Append(nil, object.JSON, old)
 	if err != nil {
 		return nil, err

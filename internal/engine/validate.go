@@ -15,14 +15,20 @@ import (
 )
 
 // validate is the rules of metadata and the kind's own. On an update the reference looks at metadata twice, once for
-// every kind and once in the kind's own rules, and tells each finding as often.
+// every kind and once in the kind's own rules, and tells each finding as often; where there is nothing to find,
+// which is nearly always, one look is enough.
 func validate(ctx context.Context, c *resource.Change) error {
 	m := metaRules{c, field.NewPath("metadata"), c.Resource.Scope == resource.Namespaced}
 	var errs field.ErrorList
-	if c.Op == resource.OpCreate {
+	switch {
+	case c.Op == resource.OpCreate:
 		errs = m.kind()
-	} else {
-		errs = append(m.common(), validation.ValidateObjectMetaAccessorUpdate(c.New, c.Old, m.at)...)
+	default:
+		errs = m.common()
+		if len(errs) == 0 && m.same() && len(m.finalizers()) == 0 {
+			break
+		}
+		errs = append(errs, validation.ValidateObjectMetaAccessorUpdate(c.New, c.Old, m.at)...)
 		if again := append(m.update(), m.kind()...); len(again) > 0 {
 			errs = append(errs, again...)
 		}
@@ -31,12 +37,25 @@ func validate(ctx context.Context, c *resource.Change) error {
 		errs = append(errs, c.Resource.Validate(ctx, c)...)
 	}
 	if len(errs) == 0 && c.Op == resource.OpCreate {
-		errs = m.common()
+		for _, text := range path.ValidatePathSegmentName(c.New.GetName(), false) {
+			errs = append(errs, field.Invalid(m.at.Child("name"), c.New.GetName(), text))
+		}
 	}
 	if len(errs) == 0 {
 		return nil
 	}
 	return apierrors.NewInvalid(c.Version.Codec.Kind.GroupKind(), c.New.GetName(), errs)
+}
+
+// same says whether an update leaves alone what the rules of updates are about. An object that is being deleted is
+// for the rules to look at.
+func (m metaRules) same() bool {
+	a, b := m.New, m.Old
+	created, was := a.GetCreationTimestamp(), b.GetCreationTimestamp()
+	return a.GetName() == b.GetName() && a.GetNamespace() == b.GetNamespace() && a.GetUID() == b.GetUID() && created.Equal(&was) &&
+		a.GetResourceVersion() != "" && a.GetGeneration() >= b.GetGeneration() &&
+		a.GetDeletionTimestamp() == nil && b.GetDeletionTimestamp() == nil &&
+		a.GetDeletionGracePeriodSeconds() == nil && b.GetDeletionGracePeriodSeconds() == nil
 }
 
 type metaRules struct {

@@ -214,7 +214,7 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 	// 9. Commit, under the condition that nothing of what was looked at has changed.
 	own := store.Guard{Key: t.key()}
 	if !creating {
-		own.Revision = a.old.Revision
+		own.Revision, own.Value = a.old.Revision, a.old.Value
 	}
 	guards = append(guards, own)
 	guards = append(guards, a.guards...)
