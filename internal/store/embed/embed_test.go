@@ -32,6 +32,14 @@ func BenchmarkStore(b *testing.B) {
 	})
 }
 
+// BenchmarkInMemory has no disk to wait for: what is left is the store's own work, flushes and compactions
+// included.
+func BenchmarkInMemory(b *testing.B) {
+	storetest.Benchmark(b, func(b testing.TB) store.Store {
+		return mustOpen(b, embed.Config{Dir: "data", FS: vfs.NewMem()})
+	})
+}
+
 func BenchmarkOpen(b *testing.B) {
 	b.Run("fresh", func(b *testing.B) {
 		for range b.N {

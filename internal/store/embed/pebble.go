@@ -22,7 +22,8 @@ import (
 // pebbleFormat is the version of Pebble's own files: the newest that this Pebble writes.
 const pebbleFormat = pebble.FormatNewest
 
-// options tunes Pebble to be small: a memtable that begins with 256 KB and doubles under load up to 4 MB, a small
+// options tunes Pebble. Blocks are large because flushes and compactions cost by the block, and because single
+// records are seldom read: the cache above has them. Otherwise it is to be small: a memtable that begins with 256 KB and doubles under load up to 4 MB, a small
 // block cache, few open files, one compaction at a time and none that merely speeds up reads. The returned
 // function gives up what the open database holds itself.
 func (s *Store) options(c Config, lock *pebble.Lock) (*pebble.Options, func()) {
@@ -47,7 +48,7 @@ func (s *Store) options(c Config, lock *pebble.Lock) (*pebble.Options, func()) {
 	}
 	for i := range o.Levels {
 		o.Levels[i] = pebble.LevelOptions{
-			BlockSize:      4 << 10,
+			BlockSize:      32 << 10,
 			IndexBlockSize: 256 << 10,
 			FilterPolicy:   bloom.FilterPolicy(10),
 		}
