@@ -186,9 +186,9 @@ func capUpdates(entries []entry) []entry {
 		at := index(&bucket)
 		entries[at].become(union(nil, e.set, entries[at].set))
 		entries[at].time = e.time // the newer one
-		if from := index(e); from != at {
-			entries = slices.Delete(entries, from, from+1)
-		}
+		// (An older bucket that is not the oldest of its version loses what it has: so the reference does it.)
+		from := index(e)
+		entries = slices.Delete(entries, from, from+1)
 		left--
 	}
 	return entries
