@@ -234,74 +234,6 @@ func (a *applier) finish(entries []entry, self *entry, live, tree map[string]any
 	return out, entries, nil
 }
 
-// prune removes from the merged tree what the manager applied last and does not now, unless another entry has it.
-func (a *applier) prune(merged map[string]any, entries []entry, last entry) (map[string]any, error) {
-	tree, s, err := a.treeIn(merged, last.version)
-	if err != nil {
-		if errors.Is(err, ErrMissingVersion) {
-			return merged, nil
-		}
-		return nil, fmt.Errorf("failed to convert merged object to last applied version: %w", err)
-	}
-	lastNamed := a.named(last.set, s)
-	pruned := asMap(removePaths(s, tree, lastNamed))
-
-	// Give back what any entry has: first those of this version, which others may need to be converted.
-	versions := []string{last.version}
-	for _, e := range entries {
-		if !slices.Contains(versions, e.version) {
-			versions = append(versions, e.version)
-		}
-	}
-	now, nowVersion := pruned, last.version
-	full, fullVersion := tree, last.version
-	for _, v := range versions {
-		var managed []node
-		any := false
-		for _, e := range entries {
-			if e.version == v {
-				managed, any = a.mem.keep(union(a.mem.begin(), managed, e.set)), true
-			}
-		}
-		if !any {
-			continue
-		}
-		f, sv, err := a.convertTree(full, fullVersion, v)
-		if errors.Is(err, ErrMissingVersion) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("failed add back owned items: failed to convert merged object at version %v: %w", v, err)
-		}
-		n, _, err := a.convertTree(now, nowVersion, v)
-		if err != nil {
-			return nil, fmt.Errorf("failed add back owned items: failed to convert pruned object at version %v: %w", v, err)
-		}
-		have, managed := a.named(a.set(sv, n), sv), a.named(managed, sv)
-		keep := a.mem.keep(union(a.mem.begin(), have, managed))
-		all := a.named(a.set(sv, f), sv)
-		drop := a.mem.keep(subtract(a.mem.begin(), all, keep, member))
-		now, nowVersion = asMap(removePaths(sv, f, drop)), v
-		full, fullVersion = f, v
-	}
-
-	// And what nobody has, but the manager did not have either.
-	n, _, err := a.convertTree(now, nowVersion, last.version)
-	if err != nil {
-		if !errors.Is(err, ErrMissingVersion) {
-			return nil, fmt.Errorf("failed add back dangling items: failed to convert pruned object to last applied version: %w", err)
-		}
-		n = tree
-	} else {
-		all, have := a.named(a.set(s, tree), s), a.named(a.set(s, n), s)
-		gone := a.mem.keep(subtract(a.mem.begin(), all, have, member))
-		gone = a.mem.keep(intersect(a.mem.begin(), gone, lastNamed, member))
-		n = asMap(removePaths(s, tree, gone))
-	}
-	out, _, err := a.convertTree(n, last.version, a.manager.APIVersion)
-	return out, err
-}
-
 // set is fieldSet, and named is named, in the applier's memory.
 func (a *applier) set(s *schema.Schema, v any) []node {
 	return a.mem.keep(fieldSet(a.mem.begin(), s, v))
@@ -316,58 +248,6 @@ func (a *applier) named(set []node, s *schema.Schema) []node {
 func asMap(v any) map[string]any {
 	m, _ := v.(map[string]any)
 	return m
-}
-
-func (a *applier) schemaIn(version string) (*schema.Schema, error) {
-	if version == a.manager.APIVersion {
-		return a.schema, nil
-	}
-	if a.conv == nil {
-		return nil, ErrMissingVersion
-	}
-	o, s, err := a.conv(a.live, version)
-	if err == nil {
-		err = a.tracker.valid(s, o)
-	}
-	return s, err
-}
-
-// treeIn converts a tree of the request's version.
-func (a *applier) treeIn(tree map[string]any, version string) (map[string]any, *schema.Schema, error) {
-	return a.convertTree(tree, a.manager.APIVersion, version)
-}
-
-func (a *applier) convertTree(tree map[string]any, from, to string) (map[string]any, *schema.Schema, error) {
-	if from == to {
-		s, err := a.schemaIn(to)
-		return tree, s, err
-	}
-	o, s, err := a.convTree(&unstructured.Unstructured{Object: tree}, to)
-	if err != nil {
-		return nil, nil, err
-	}
-	return o.(*unstructured.Unstructured).Object, s, nil
-}
-
-// convTree is the converter for trees of any kind.
-func (a *applier) convTree(obj object.Object, version string) (object.Object, *schema.Schema, error) {
-	if a.conv == nil {
-		return nil, nil, ErrMissingVersion
-	}
-	tree := obj.(*unstructured.Unstructured)
-	full := object.Object(tree)
-	if _, ok := a.live.(*unstructured.Unstructured); !ok && tree.GetAPIVersion() == a.manager.APIVersion {
-		var err error
-		if full, err = fromTree(a.live, tree.Object); err != nil {
-			return nil, nil, err
-		}
-	}
-	out, s, err := a.conv(full, version)
-	if err != nil {
-		return nil, nil, err
-	}
-	u := &unstructured.Unstructured{Object: a.tracker.Tree(out)}
-	return u, s, a.tracker.valid(s, u)
 }
 
 // Tree returns the object as a tree without its managedFields. It shares values with the object.
@@ -390,11 +270,7 @@ func (t *Tracker) Tree(obj object.Object) map[string]any {
 		out["metadata"] = inner
 		return out
 	}
-	typ := reflect.TypeOf(obj).Elem()
-	bare := reflect.New(typ)
-	bare.Elem().Set(reflect.ValueOf(obj).Elem())
-	bare.Interface().(object.Object).SetManagedFields(nil)
-	return asMap(t.shapeOf(typ).tree(bare.UnsafePointer()))
+	return asMap(t.shapeOf(reflect.TypeOf(obj).Elem()).tree(reflect.ValueOf(bare(obj)).UnsafePointer()))
 }
 
 // shapeOf is the plan of a type without a schema: it only tells the fields.
@@ -422,71 +298,6 @@ func fromTree(like object.Object, tree map[string]any) (object.Object, error) {
 // describe names an object in messages.
 func describe(o object.Object) string {
 	return fmt.Sprintf("%v/%v; %v", o.GetNamespace(), o.GetName(), o.GetObjectKind().GroupVersionKind())
-}
-
-// conflict is a path that the apply sets otherwise than its owner did.
-type conflict struct {
-	with entry
-	path []elem
-}
-
-type conflicts []conflict
-
-func (cs conflicts) Error() string { return cs.message() }
-
-func pathString(path []elem) string {
-	var b strings.Builder
-	for _, e := range path {
-		b.WriteString(e.String())
-	}
-	return b.String()
-}
-
-// print names the manager in messages.
-func (e *entry) print() string {
-	s := fmt.Sprintf("%q", e.manager)
-	if e.subresource != "" {
-		s = fmt.Sprintf("%s with subresource %q", s, e.subresource)
-	}
-	if !e.applied() {
-		s = fmt.Sprintf("%s using %v", s, e.version)
-	}
-	return s
-}
-
-func (cs conflicts) status() *apierrors.StatusError {
-	causes := make([]metav1.StatusCause, len(cs))
-	for i, c := range cs {
-		causes[i] = metav1.StatusCause{Type: metav1.CauseTypeFieldManagerConflict,
-			Message: "conflict with " + c.with.print(), Field: pathString(c.path)}
-	}
-	return apierrors.NewApplyConflict(causes, cs.message())
-}
-
-func (cs conflicts) message() string {
-	if len(cs) == 1 {
-		return fmt.Sprintf("Apply failed with 1 conflict: conflict with %v: %v", cs[0].with.print(), pathString(cs[0].path))
-	}
-	var lines []string
-	for i := range cs { // they are sorted by manager
-		if i == 0 || !cs[i].with.same(&cs[i-1].with) {
-			lines = append(lines, fmt.Sprintf("conflicts with %v:", cs[i].with.print()))
-		}
-		lines = append(lines, "- "+pathString(cs[i].path))
-	}
-	return fmt.Sprintf("Apply failed with %d conflicts: %s", len(cs), strings.Join(lines, "\n"))
-}
-
-// has says whether a path is in a set.
-func has(s []node, path []elem) bool {
-	for i, e := range path {
-		isMember, sub := find(s, e)
-		if i == len(path)-1 {
-			return isMember
-		}
-		s = sub
-	}
-	return false
 }
 
 // clientApplied is what kubectl's client-side apply set and nobody has changed since.

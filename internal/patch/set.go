@@ -212,6 +212,18 @@ func find(s []node, e elem) (isMember bool, sub []node) {
 	return false, nil
 }
 
+// has says whether a path is in a set.
+func has(s []node, path []elem) bool {
+	for i, e := range path {
+		isMember, sub := find(s, e)
+		if i == len(path)-1 {
+			return isMember
+		}
+		s = sub
+	}
+	return false
+}
+
 // each calls f with every member, in order; f must not keep the path.
 func each(s []node, path []elem, f func(path []elem)) {
 	// Members of one level come before what is below any of them.
