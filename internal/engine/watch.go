@@ -32,6 +32,7 @@ type Watch struct {
 	bookmarks bool
 	next      *time.Timer // the next bookmark
 	told      int64       // the revision of the last event or bookmark
+	pace      pace
 	taken     []*cache.Event
 	out       []Event
 }
@@ -124,6 +125,9 @@ func (w *Watch) Next(ctx context.Context) ([]Event, error) {
 		return w.out, nil
 	}
 	for {
+		if err := w.holdBack(ctx); err != nil {
+			return nil, err
+		}
 		taken, drained, wake, err := w.cursor.Take(w.taken[:0], takeAtMost)
 		w.taken = taken
 		if err != nil {
@@ -134,6 +138,7 @@ func (w *Watch) Next(ctx context.Context) ([]Event, error) {
 		}
 		clear(taken)
 		if len(w.out) > 0 {
+			w.pace.delivered()
 			return w.out, nil
 		}
 		if wake == nil {
@@ -155,6 +160,22 @@ func (w *Watch) Next(ctx context.Context) ([]Event, error) {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
+	}
+}
+
+// holdBack waits until the watcher may be told again.
+func (w *Watch) holdBack(ctx context.Context) error {
+	d := w.pace.delay(time.Now())
+	if d <= 0 {
+		return nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -169,10 +169,12 @@ func BenchmarkIdleWatch(b *testing.B) {
 	defer s.Close()
 	defer s.CloseClientConnections()
 	used := func() uint64 {
-		runtime.GC()
-		runtime.GC()
+		for range 5 {
+			runtime.GC()
+		}
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
+		println("heap", m.HeapInuse, "stack", m.StackInuse)
 		return m.HeapInuse + m.StackInuse
 	}
 	for b.Loop() {

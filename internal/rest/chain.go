@@ -11,7 +11,9 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -30,11 +32,12 @@ const slow = 500 * time.Millisecond
 
 // call is one request on its way through this package.
 type call struct {
-	s   *Server
-	w   writer
-	r   *http.Request
-	ctx *request.Context
-	req request.Request
+	readBy time.Time // the write deadline of a stream
+	s      *Server
+	w      writer
+	r      *http.Request
+	ctx    *request.Context
+	req    request.Request
 
 	row    resource.Row
 	t      engine.Target
@@ -42,6 +45,9 @@ type call struct {
 	query_ url.Values // parsed on first use, by query
 	began  time.Time  // by the real clock
 	dryRun string
+
+	inFlight *atomic.Int64 // where the request is counted in
+	watching *watching     // not nil for a watch that has begun
 
 	steps  [6]step // what took how long, for slow requests
 	nsteps int
@@ -52,12 +58,21 @@ type step struct {
 	at   time.Time
 }
 
-// ServeHTTP is the whole way of a request, in order.
+// ServeHTTP serves a request; a watch goes on here after all else has been done, where the stack is shallow: there
+// may be many of them, and the runtime shrinks the stacks of those that wait.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{s: s, w: writer{ResponseWriter: w}, r: r, began: time.Now()}
-
-	// 1. A panic is answered with 500, logged, and hurts nobody else.
 	defer c.finish()
+	c.chain()
+	if c.watching != nil {
+		c.watching.run()
+	}
+}
+
+// chain is the whole way of a request, in order.
+func (c *call) chain() {
+	// 1. A panic is answered with 500, logged, and hurts nobody else: finish, below.
+	s, w, r := c.s, c.w.ResponseWriter, c.r
 
 	// 2. Every answer names its audit ID and forbids caching.
 	h := w.Header()
@@ -92,7 +107,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		deadline = c.began.Add(timeout)
 	}
 	c.ctx = request.NewContext(r.Context(), &c.req, deadline)
-	defer c.ctx.Cancel()
 	if !deadline.IsZero() && r.ContentLength != 0 {
 		_ = http.NewResponseController(w).SetReadDeadline(deadline)
 	}
@@ -116,14 +130,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	// 8. Not too many at a time.
 	if !long {
-		leave, ok := s.enter(in.Verb, user)
-		if !ok {
+		if c.inFlight = s.enter(in.Verb, user); c.inFlight == nil {
 			s.Metrics.Terminated(c.labels(), http.StatusTooManyRequests)
 			h.Set("Retry-After", "1")
 			http.Error(&c.w, "Too many requests, please try again later.", http.StatusTooManyRequests)
 			return
 		}
-		defer leave.Add(-1)
 	}
 
 	// 9. Whether the user may.
@@ -147,7 +159,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // finish is the end of every request: it answers for panics, counts and logs.
 func (c *call) finish() {
-	if p := recover(); p != nil {
+	p := recover()
+	if c.watching != nil {
+		c.watching.end()
+	}
+	if c.ctx != nil {
+		c.ctx.Cancel()
+	}
+	if c.inFlight != nil {
+		c.inFlight.Add(-1)
+	}
+	if p != nil {
 		if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares like this
 			c.s.Metrics.Aborted(c.labels())
 			panic(p)
@@ -264,22 +286,17 @@ func (c *call) labels() metric.Labels {
 	return l
 }
 
-// enter counts a request in; false when there are too many already. The privileged always get in.
-func (s *Server) enter(verb string, user *request.User) (leave interface{ Add(int64) int64 }, ok bool) {
+// enter counts a request in and returns the counter; nil when there are too many already. The privileged always get in.
+func (s *Server) enter(verb string, user *request.User) *atomic.Int64 {
 	n, limit := &s.mutating, s.Limits.Mutating
 	if verb == "get" || verb == "list" || verb == "watch" {
 		n, limit = &s.readOnly, s.Limits.ReadOnly
 	}
-	if now := n.Add(1); limit > 0 && now > int64(limit) {
-		for _, g := range user.Groups {
-			if g == request.GroupMasters {
-				return n, true
-			}
-		}
+	if now := n.Add(1); limit > 0 && now > int64(limit) && !slices.Contains(user.Groups, request.GroupMasters) {
 		n.Add(-1)
-		return nil, false
+		return nil
 	}
-	return n, true
+	return n
 }
 
 // newAuditID is a random UUID. Nothing rests on its being hard to guess.

@@ -24,8 +24,7 @@ const frameFlush = 32 << 10
 // initialEventsEnd marks the bookmark that ends the initial events.
 const initialEventsEnd = "k8s.io/initial-events-end"
 
-// watch streams events until the client goes, the time is up or the server stops. The goroutine is the request's own;
-// between events it holds no buffer.
+// watch begins a watch: all that can be refused is refused here, and the headers are sent.
 func (c *call) watch() {
 	o, list, err := c.listOptions()
 	if err != nil {
@@ -39,94 +38,136 @@ func (c *call) watch() {
 	if lifetime == 0 && c.s.Limits.MinWatch > 0 {
 		lifetime = time.Duration(float64(c.s.Limits.MinWatch) * (rand.Float64() + 1))
 	}
-	ctx, cancel := c.watchContext(lifetime)
-	defer cancel()
-
-	events, err := c.s.Engine.Watch(ctx, &c.req, c.t, o)
-	if apierrors.IsResourceExpired(err) {
-		events, err = over{err}, nil // told in the stream
-	}
-	if err != nil {
-		c.fail(err)
-		return
-	}
-	defer events.Close()
-
-	e := &encoder{c: c, counts: c.s.Metrics.Watch(c.req.Info.Group, c.req.Info.Version, c.req.Info.Resource)}
-	if c.media.as == asTable {
-		if e.table, err = c.newTable(); err != nil {
-			c.fail(err)
-			return
-		}
-	}
-	if !c.media.enc.Streams() {
-		if c.t.Version.Codec.New == nil {
-			c.fail(onlyAccepted(listedTreeWatch))
-		} else {
-			c.fail(onlyAccepted(listedStreams))
-		}
-		return
-	}
-	defer c.s.Metrics.LongRunning(c.labels())()
-	if isWebSocket(c.r) {
-		c.watchWebSocket(ctx, cancel, events, e)
-		return
-	}
-
-	c.warn(c.w.Header())
-	c.w.Header().Set("Content-Type", streamType(c.media.enc))
-	c.w.WriteHeader(http.StatusOK)
-	rc := http.NewResponseController(c.w.ResponseWriter)
-	c.deadline(rc)
-	if rc.Flush() != nil {
-		return
-	}
-	for {
-		batch, err := events.Next(ctx)
-		if err != nil && ctx.Err() != nil {
-			return
-		}
-		p := scratch.Get().(*[]byte)
-		buf := (*p)[:0]
-		c.deadline(rc)
-		for i := range batch {
-			if buf, err = e.event(buf, &batch[i]); err != nil {
-				break
-			}
-			if len(buf) >= frameFlush {
-				if _, werr := c.w.Write(buf); werr != nil {
-					release(p, buf)
-					return
-				}
-				buf = buf[:0]
-			}
-		}
-		if err != nil {
-			buf = e.failure(buf, err)
-		}
-		_, werr := c.w.Write(buf)
-		release(p, buf)
-		if err != nil || werr != nil || rc.Flush() != nil {
-			return
-		}
-	}
-}
-
-// watchContext ends with the client, with the lifetime, and with the server.
-func (c *call) watchContext(lifetime time.Duration) (context.Context, context.CancelFunc) {
 	deadline := time.Time{}
 	if lifetime > 0 {
 		deadline = c.began.Add(lifetime)
 	}
-	ctx := request.NewContext(c.r.Context(), &c.req, deadline)
-	stop := context.AfterFunc(c.s.stopping(), ctx.Cancel)
-	return ctx, func() { stop(); ctx.Cancel() }
+	w := &watching{c: c, ctx: request.NewContext(c.r.Context(), &c.req, deadline)}
+	c.watching = w
+	w.unhook = context.AfterFunc(c.s.stopping(), w.ctx.Cancel)
+
+	w.events, err = c.s.Engine.Watch(w.ctx, &c.req, c.t, o)
+	if apierrors.IsResourceExpired(err) {
+		w.events, err = over{err}, nil // told in the stream
+	}
+	if err == nil && c.media.as == asTable {
+		w.table, err = c.newTable()
+	}
+	if err == nil && !c.media.enc.Streams() {
+		if err = onlyAccepted(listedStreams); c.t.Version.Codec.New == nil {
+			err = onlyAccepted(listedTreeWatch)
+		}
+	}
+	if err != nil {
+		w.over = true
+		c.fail(err)
+		return
+	}
+	w.counts = c.s.Metrics.Watch(c.req.Info.Group, c.req.Info.Version, c.req.Info.Resource)
+	w.leave = c.s.Metrics.LongRunning(c.labels())
+	if isWebSocket(c.r) {
+		w.over = true
+		w.serveWebSocket()
+		return
+	}
+	c.warn(c.w.Header())
+	c.w.Header().Set("Content-Type", streamType(c.media.enc))
+	c.w.WriteHeader(http.StatusOK)
+	w.out = http.NewResponseController(c.w.ResponseWriter)
+	w.over = !w.flush()
 }
 
-// deadline gives the client its time to read what is written next.
-func (c *call) deadline(rc *http.ResponseController) {
-	if c.s.Limits.Stalled > 0 {
-		_ = rc.SetWriteDeadline(time.Now().Add(c.s.Limits.Stalled))
+// watching is a watch under way. Between events it holds no buffer, and no goroutine but the request's own.
+type watching struct {
+	c      *call
+	ctx    *request.Context // ends with the client, with the watch's lifetime, and with the server
+	events Watch
+	over   bool
+	unhook func() bool // from the server's end
+	leave  func()      // of the metrics
+	counts *metric.WatchSeries
+
+	out *http.ResponseController
+	dog *time.Timer // over a write to an HTTP/2 stream: see guard
+
+	table *table // not nil for tables
+	later bool   // an event was sent: tables leave out their columns from now on
+	buf   []byte // of an object that has no shared bytes
+}
+
+// run waits for events and tells them. Its frame is small: this is where idle watches stay.
+func (w *watching) run() {
+	for !w.over {
+		w.over = !w.tell(w.events.Next(w.ctx))
+	}
+}
+
+// tell writes a batch of events, or why there are no more of them, and says whether there may be more.
+func (w *watching) tell(batch []engine.Event, err error) bool {
+	if err != nil && w.ctx.Err() != nil {
+		return false
+	}
+	p := scratch.Get().(*[]byte)
+	buf := (*p)[:0]
+	defer func() { release(p, buf) }()
+	w.guard()
+	for i := range batch {
+		if buf, err = w.event(buf, &batch[i]); err != nil {
+			break
+		}
+		if len(buf) >= frameFlush {
+			if _, err := w.c.w.Write(buf); err != nil {
+				return false
+			}
+			buf = buf[:0]
+			w.guard()
+		}
+	}
+	if err != nil {
+		buf = w.failure(buf, err)
+	}
+	if _, err := w.c.w.Write(buf); err != nil {
+		return false
+	}
+	return w.flush() && err == nil
+}
+
+// guard gives the client some time to read what is written next: on a connection of its own a deadline, which the
+// next write moves on; on an HTTP/2 stream, where deadlines are dear and end idle streams too, a timer.
+func (w *watching) guard() {
+	limit := w.c.s.Limits.Stalled
+	switch {
+	case limit <= 0:
+	case w.c.r.ProtoMajor < 2:
+		_ = w.out.SetWriteDeadline(time.Now().Add(limit))
+	case w.dog == nil:
+		w.dog = time.AfterFunc(limit, func() { _ = w.out.SetWriteDeadline(time.Unix(1, 0)) })
+	default:
+		w.dog.Reset(limit)
+	}
+}
+
+// flush sends what was written; false when the client has gone.
+func (w *watching) flush() bool {
+	err := w.out.Flush()
+	if w.dog != nil {
+		w.dog.Stop()
+	}
+	return err == nil
+}
+
+// end lets go of everything.
+func (w *watching) end() {
+	w.ctx.Cancel()
+	w.unhook()
+	if w.events != nil {
+		w.events.Close()
+	}
+	if w.leave != nil {
+		w.leave()
+	}
+	if w.dog != nil {
+		w.dog.Stop()
 	}
 }
 
@@ -141,55 +182,46 @@ func streamType(e object.Encoding) string {
 	return mediaTypes[e] + ";stream=watch"
 }
 
-// encoder turns events into frames around the bytes that all watchers share.
-type encoder struct {
-	c      *call
-	table  *table // not nil for tables
-	later  bool   // an event was sent: tables leave out their columns from now on
-	counts *metric.WatchSeries
-	obj    []byte
-}
-
 // event appends the frame of an event.
-func (e *encoder) event(dst []byte, ev *engine.Event) ([]byte, error) {
-	c := e.c
+func (w *watching) event(dst []byte, ev *engine.Event) ([]byte, error) {
+	c := w.c
 	var obj []byte
 	var err error
 	switch {
 	case ev.Type == watch.Bookmark:
-		obj, err = e.bookmark(ev)
-	case e.table != nil:
-		e.table.now = c.s.Now()
-		e.obj, err = e.table.one(e.obj[:0], engine.Result{Record: ev.Record}, !e.later)
-		obj = e.obj
+		obj, err = w.bookmark(ev)
+	case w.table != nil:
+		w.table.now = c.s.Now()
+		w.buf, err = w.table.one(w.buf[:0], engine.Result{Record: ev.Record}, !w.later)
+		obj = w.buf
 	default:
-		obj, err = recordBytes(&e.obj, ev.Record, c.t.Version, c.media)
+		obj, err = recordBytes(&w.buf, ev.Record, c.t.Version, c.media)
 	}
 	if err != nil {
 		return dst, err
 	}
-	e.later = true
+	w.later = true
 	before := len(dst)
 	dst = object.AppendWatchEvent(dst, c.media.enc, string(ev.Type), obj)
-	e.counts.Event(len(dst) - before)
+	w.counts.Event(len(dst) - before)
 	return dst, nil
 }
 
 // bookmark is an empty object that tells a revision.
-func (e *encoder) bookmark(ev *engine.Event) ([]byte, error) {
-	c := e.c
+func (w *watching) bookmark(ev *engine.Event) ([]byte, error) {
+	c := w.c
 	obj := c.t.Version.Codec.NewObject()
 	obj.SetResourceVersion(strconv.FormatInt(ev.Revision, 10))
 	if ev.InitialEnd {
 		obj.SetAnnotations(map[string]string{initialEventsEnd: "true"})
 	}
 	switch {
-	case e.table != nil:
-		t := *e.table
+	case w.table != nil:
+		t := *w.table
 		if ev.InitialEnd && t.include == metav1.IncludeNone {
 			t.include = metav1.IncludeMetadata
 		}
-		return t.one(nil, engine.Result{Object: obj}, !e.later)
+		return t.one(nil, engine.Result{Object: obj}, !w.later)
 	case c.media.as != asIs:
 		return object.EncodeAny(nil, c.media.enc, c.media.metaKind("PartialObjectMetadata"), object.PartialMeta(obj))
 	}
@@ -197,17 +229,17 @@ func (e *encoder) bookmark(ev *engine.Event) ([]byte, error) {
 }
 
 // failure appends the frame that tells why the watch ends.
-func (e *encoder) failure(dst []byte, err error) []byte {
+func (w *watching) failure(dst []byte, err error) []byte {
 	var api apierrors.APIStatus
 	if !errors.As(err, &api) {
-		e.c.s.Logger.Error("a watch broke off", "URI", e.c.r.RequestURI, "audit-ID", e.c.req.AuditID, "err", err)
+		w.c.s.Logger.Error("a watch broke off", "URI", w.c.r.RequestURI, "audit-ID", w.c.req.AuditID, "err", err)
 		err = apierrors.NewInternalError(err)
 	}
-	b, err := object.EncodeAny(nil, e.c.media.enc, statusKind, statusOf(err))
+	b, err := object.EncodeAny(nil, w.c.media.enc, statusKind, statusOf(err))
 	if err != nil {
 		return dst
 	}
-	return object.AppendWatchEvent(dst, e.c.media.enc, string(watch.Error), b)
+	return object.AppendWatchEvent(dst, w.c.media.enc, string(watch.Error), b)
 }
 
 // over is a watch that has ended before it began.

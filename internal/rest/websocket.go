@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -24,23 +23,24 @@ func isWebSocket(r *http.Request) bool {
 	return false
 }
 
-// watchWebSocket sends each event as a message: text where the encoding is text.
-func (c *call) watchWebSocket(ctx context.Context, cancel context.CancelFunc, events Watch, e *encoder) {
+// serveWebSocket sends each event as a message: text where the encoding is text.
+func (w *watching) serveWebSocket() {
+	c := w.c
 	c.w.status = http.StatusSwitchingProtocols
 	websocket.Handler(func(ws *websocket.Conn) {
 		defer func() { _ = ws.Close() }()
 		go func() { // nothing is expected from the client but that it closes
-			defer cancel()
+			defer w.ctx.Cancel()
 			_, _ = io.Copy(io.Discard, ws)
 		}()
 		for {
-			batch, err := events.Next(ctx)
-			if err != nil && ctx.Err() != nil {
+			batch, err := w.events.Next(w.ctx)
+			if err != nil && w.ctx.Err() != nil {
 				return
 			}
 			for i := range batch {
 				var frame []byte
-				if frame, err = e.event(nil, &batch[i]); err != nil {
+				if frame, err = w.event(nil, &batch[i]); err != nil {
 					break
 				}
 				if c.send(ws, frame) != nil {
@@ -48,7 +48,7 @@ func (c *call) watchWebSocket(ctx context.Context, cancel context.CancelFunc, ev
 				}
 			}
 			if err != nil {
-				_ = c.send(ws, e.failure(nil, err))
+				_ = c.send(ws, w.failure(nil, err))
 				return
 			}
 		}
