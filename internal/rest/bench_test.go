@@ -174,7 +174,6 @@ func BenchmarkIdleWatch(b *testing.B) {
 		}
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		println("heap", m.HeapInuse, "stack", m.StackInuse)
 		return m.HeapInuse + m.StackInuse
 	}
 	for b.Loop() {

@@ -23,13 +23,13 @@ var mediaTypes = [object.Encodings]string{
 	object.CBOR:     "application/cbor",
 }
 
-// What the reference says that it accepts. CBOR is served here although it is not on the reference's list, where it
-// is behind a feature gate.
+// What errors say is accepted: what the reference says when its feature gate for CBOR is on, which is always served
+// here.
 const (
-	listed          = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
-	listedTrees     = "application/json, application/yaml"
-	listedStreams   = "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"
-	listedTreeWatch = "application/json;stream=watch"
+	listed          = "application/json, application/yaml, application/vnd.kubernetes.protobuf, application/cbor"
+	listedTrees     = "application/json, application/yaml, application/cbor"
+	listedStreams   = "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch, application/cbor-seq"
+	listedTreeWatch = "application/json;stream=watch, application/cbor-seq"
 )
 
 // form is what of an object, and in which shape, is answered.

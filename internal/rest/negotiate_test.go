@@ -27,8 +27,8 @@ func newA(t testing.TB) *rig {
 }
 
 const (
-	mediaTypes = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
-	streams    = "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"
+	mediaTypes = "application/json, application/yaml, application/vnd.kubernetes.protobuf, application/cbor"
+	streams    = "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch, application/cbor-seq"
 	tableV1    = "application/json;as=Table;v=v1;g=meta.k8s.io"
 	partialV1  = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
 	partialsV1 = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -87,8 +88,10 @@ type watching struct {
 	leave  func()      // of the metrics
 	counts *metric.WatchSeries
 
-	out *http.ResponseController
-	dog *time.Timer // over a write to an HTTP/2 stream: see guard
+	out   *http.ResponseController
+	dog   *time.Timer // over a write to an HTTP/2 stream: see guard
+	mu    sync.Mutex  // the dog must not bite when the request has ended
+	ended bool        // guarded by mu
 
 	table *table // not nil for tables
 	later bool   // an event was sent: tables leave out their columns from now on
@@ -141,7 +144,13 @@ func (w *watching) guard() {
 	case w.c.r.ProtoMajor < 2:
 		_ = w.out.SetWriteDeadline(time.Now().Add(limit))
 	case w.dog == nil:
-		w.dog = time.AfterFunc(limit, func() { _ = w.out.SetWriteDeadline(time.Unix(1, 0)) })
+		w.dog = time.AfterFunc(limit, func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if !w.ended {
+				_ = w.out.SetWriteDeadline(time.Unix(1, 0)) // long ago: the stream is reset
+			}
+		})
 	default:
 		w.dog.Reset(limit)
 	}
@@ -168,6 +177,9 @@ func (w *watching) end() {
 	}
 	if w.dog != nil {
 		w.dog.Stop()
+		w.mu.Lock()
+		w.ended = true
+		w.mu.Unlock()
 	}
 }
 

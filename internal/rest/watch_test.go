@@ -249,6 +249,37 @@ func TestStalledWatcher(t *testing.T) {
 	}
 }
 
+// stuck is an HTTP/2 stream whose client does not read: writes wait for the deadline.
+type stuck struct {
+	http.ResponseWriter
+	began chan struct{}
+	reset chan struct{}
+}
+
+func (s *stuck) Write(b []byte) (int, error) {
+	s.began <- struct{}{}
+	<-s.reset
+	return 0, io.ErrClosedPipe
+}
+func (s *stuck) Flush() {}
+func (s *stuck) SetWriteDeadline(t time.Time) error {
+	if t.Before(time.Now()) {
+		close(s.reset)
+	}
+	return nil
+}
+
+func TestStalledStream(t *testing.T) {
+	r := newRig(t, func(c *rest.Config) { c.Limits.Stalled = time.Millisecond })
+	r.must(201, "POST "+cms, `{"metadata":{"name":"a"}}`)
+	w := &stuck{httptest.NewRecorder(), make(chan struct{}, 1), make(chan struct{})}
+	req := getRequest(cms + "?watch=1")
+	req.ProtoMajor = 2
+	r.ServeHTTP(w, req.WithContext(t.Context()))
+	<-w.began
+	<-w.reset
+}
+
 func TestWebSocketWatch(t *testing.T) {
 	r := newA(t)
 	s := httptest.NewServer(r)
