@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -71,6 +72,7 @@ func run(ctx context.Context) error {
 	if *record {
 		return b.objects.write("bench/objects")
 	}
+	defer b.stopPods()
 	for _, s := range scenarios {
 		if err := b.runScenario(ctx, s); err != nil {
 			return err
@@ -98,7 +100,10 @@ type bench struct {
 	targets  []*target
 	objects  objects
 	notes    []string
-	results  map[string]map[string]measure // row -> target -> figure
+	pods     []podServer
+
+	mu      sync.Mutex
+	results map[string]map[string]measure // row -> target -> figure
 }
 
 // scenario is a kind of work. Each target's server is fresh.
@@ -145,11 +150,20 @@ func (b *bench) record(row string, t *target, m measure) {
 	if !b.wants(row) {
 		return
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.results[row] == nil {
 		b.results[row] = map[string]measure{}
 	}
 	b.results[row][t.name] = m
-	fmt.Fprintf(os.Stderr, "  %-22s %s\n", row, m)
+	fmt.Fprintf(os.Stderr, "  %-22s %-22s %s\n", t.name, row, m)
+}
+
+// stopPods ends what an error left running.
+func (b *bench) stopPods() {
+	for _, s := range b.pods {
+		s.stop()
+	}
 }
 
 func (b *bench) note(format string, args ...any) {
