@@ -32,12 +32,11 @@ const slow = 500 * time.Millisecond
 
 // call is one request on its way through this package.
 type call struct {
-	readBy time.Time // the write deadline of a stream
-	s      *Server
-	w      writer
-	r      *http.Request
-	ctx    *request.Context
-	req    request.Request
+	s   *Server
+	w   writer
+	r   *http.Request
+	ctx *request.Context
+	req request.Request
 
 	row    resource.Row
 	t      engine.Target

@@ -88,7 +88,7 @@ func TestAccept(t *testing.T) {
 		{cms + "/a", "application/cbor", 200, "application/cbor", "\xd9\xd9\xf7…"},
 		{cms + "/a", "application/vnd.kubernetes.protobuf", 200, "application/vnd.kubernetes.protobuf", "k8s\x00…"},
 		{cms + "?watch=1&timeoutSeconds=1", "application/yaml", 406, "application/yaml",
-			"apiVersion: v1\ncode: 406\nkind: Status\nmessage: 'only the following media types are accepted: application/json;stream=watch,\n  application/vnd.kubernetes.protobuf;stream=watch'\nmetadata: {}\nreason: NotAcceptable\nstatus: Failure\n"},
+			"apiVersion: v1\ncode: 406\nkind: Status\nmessage: 'only the following media types are accepted: application/json;stream=watch,\n  application/vnd.kubernetes.protobuf;stream=watch, application/cbor-seq'\nmetadata: {}\nreason: NotAcceptable\nstatus: Failure\n"},
 	} {
 		r.expect(c.what, "", c.code, c.typ, c.body, "Accept", c.accept)
 	}

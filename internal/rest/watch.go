@@ -88,10 +88,11 @@ type watching struct {
 	leave  func()      // of the metrics
 	counts *metric.WatchSeries
 
-	out   *http.ResponseController
-	dog   *time.Timer // over a write to an HTTP/2 stream: see guard
-	mu    sync.Mutex  // the dog must not bite when the request has ended
-	ended bool        // guarded by mu
+	out    *http.ResponseController
+	readBy time.Time   // the write deadline of a connection
+	dog    *time.Timer // over a write to an HTTP/2 stream: see guard
+	mu     sync.Mutex  // the dog must not bite when the request has ended
+	ended  bool        // guarded by mu
 
 	table *table // not nil for tables
 	later bool   // an event was sent: tables leave out their columns from now on
@@ -135,14 +136,17 @@ func (w *watching) tell(batch []engine.Event, err error) bool {
 	return w.flush() && err == nil
 }
 
-// guard gives the client some time to read what is written next: on a connection of its own a deadline, which the
-// next write moves on; on an HTTP/2 stream, where deadlines are dear and end idle streams too, a timer.
+// guard gives the client some time to read what is written next: on a connection of its own a deadline, which is
+// moved on now and then; on an HTTP/2 stream, where deadlines are dear and end idle streams too, a timer.
 func (w *watching) guard() {
 	limit := w.c.s.Limits.Stalled
 	switch {
 	case limit <= 0:
 	case w.c.r.ProtoMajor < 2:
-		_ = w.out.SetWriteDeadline(time.Now().Add(limit))
+		if now := time.Now(); w.readBy.Sub(now) < limit/2 {
+			w.readBy = now.Add(limit)
+			_ = w.out.SetWriteDeadline(w.readBy)
+		}
 	case w.dog == nil:
 		w.dog = time.AfterFunc(limit, func() {
 			w.mu.Lock()
