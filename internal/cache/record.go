@@ -81,7 +81,7 @@ func (r *Record) Bytes(v *resource.Version, e object.Encoding, s Shape) ([]byte,
 	if b := r.find(v, e, s); b != nil {
 		return b, nil
 	}
-	b, err := r.encode(v, e, s)
+	b, err := r.encode(make([]byte, 0, 2*len(r.Value)+256), v, e, s)
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +103,18 @@ func (r *Record) served(v *resource.Version, e object.Encoding) bool {
 	return v == r.table.storage && e == r.table.storedAs && !r.foreign
 }
 
+// Append appends what Bytes would return. What has to be made is not kept: it is for somebody who is likely to be the
+// only one to ask, such as the writer of the record.
+func (r *Record) Append(dst []byte, v *resource.Version, e object.Encoding, s Shape) ([]byte, error) {
+	if s == Full && r.served(v, e) {
+		return object.AppendServed(dst, r.Value, &r.Head, r.Revision), nil
+	}
+	if b := r.find(v, e, s); b != nil {
+		return append(dst, b...), nil
+	}
+	return r.encode(dst, v, e, s)
+}
+
 func (r *Record) find(v *resource.Version, e object.Encoding, s Shape) []byte {
 	for n := r.enc.Load(); n != nil; n = n.next {
 		if n.version == v && n.how == e && n.shape == s {
@@ -112,20 +124,21 @@ func (r *Record) find(v *resource.Version, e object.Encoding, s Shape) []byte {
 	return nil
 }
 
-func (r *Record) encode(v *resource.Version, e object.Encoding, s Shape) ([]byte, error) {
+// encode appends the record to dst.
+func (r *Record) encode(dst []byte, v *resource.Version, e object.Encoding, s Shape) ([]byte, error) {
 	obj, err := r.In(v)
 	if err != nil {
 		return nil, fmt.Errorf("decoding %s: %w", r.Key, err)
 	}
 	switch s {
 	case Full:
-		return v.Codec.Append(make([]byte, 0, 2*len(r.Value)+256), e, obj)
+		return v.Codec.Append(dst, e, obj)
 	default:
 		gv := metav1.SchemeGroupVersion
 		if s == MetadataV1beta1 {
 			gv = kschema.GroupVersion{Group: gv.Group, Version: "v1beta1"}
 		}
-		return object.EncodeAny(nil, e, gv.WithKind("PartialObjectMetadata"), object.PartialMeta(obj))
+		return object.EncodeAny(dst, e, gv.WithKind("PartialObjectMetadata"), object.PartialMeta(obj))
 	}
 }
 

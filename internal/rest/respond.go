@@ -85,10 +85,10 @@ func (c *call) respond(res engine.Result) {
 func (c *call) encode(buf *[]byte, res engine.Result) ([]byte, error) {
 	m := c.media
 	if res.Record != nil {
-		if c.r.Method != http.MethodGet && !res.Record.Served(c.t.Version, m.enc) {
-			b, err := res.Record.Once((*buf)[:0], c.t.Version, m.enc, m.shape())
-			if err == nil && cap(b) > cap(*buf) {
-				*buf = b // its own, or everyone's: either way only to be read until the next use
+		if c.r.Method != http.MethodGet {
+			b, err := res.Record.Append((*buf)[:0], c.t.Version, m.enc, m.shape())
+			if err == nil {
+				*buf = b
 			}
 			return b, err
 		}
