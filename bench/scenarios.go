@@ -279,16 +279,23 @@ func manyObjects(ctx context.Context, b *bench, t *target) error {
 		return nil
 	}
 	s.stop()
-	var took []time.Duration
+	var took, listed []time.Duration
 	for range 5 {
 		var d time.Duration
 		if s, d, err = b.start(ctx, t, dir); err != nil {
 			return err
 		}
 		took = append(took, d)
+		// What start-up left for later comes with the first list.
+		from := time.Now()
+		if _, err := s.do(ctx, s.h1, call{method: "GET", path: path(3)}); err != nil {
+			return err
+		}
+		listed = append(listed, time.Since(from))
 		s.stop()
 	}
 	slices.Sort(took)
-	b.record("many-start", t, measure{value: float64(took[len(took)/2]), unit: unitTime, detail: "median of 5"})
+	slices.Sort(listed)
+	b.record("many-start", t, measure{value: float64(took[2]), unit: unitTime, detail: "median of 5; the first list then takes " + short(listed[2])})
 	return nil
 }
