@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"github.com/pintle-io/pintle/internal/engine"
 	"github.com/pintle-io/pintle/internal/resource"
 )
@@ -138,12 +140,19 @@ func (c *call) serve(row resource.Row) {
 		return
 	}
 
+	if w := row.Version.Warning; w != "" {
+		c.req.Warn(w)
+	}
 	switch verb {
 	case resource.Get:
 		c.get()
 	case resource.List:
 		c.list()
 	case resource.Watch:
+		if !verbs.Has(verb) {
+			c.fail(apierrors.NewMethodNotSupported(c.t.GR(), "watch"))
+			return
+		}
 		c.watch()
 	case resource.Create:
 		c.create()

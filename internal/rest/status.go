@@ -53,7 +53,7 @@ func (c *call) fail(err error) {
 		return
 	}
 	s := statusOf(err)
-	if s.Code >= 500 {
+	if s.Code >= 500 && c.r.Context().Err() == nil { // else the client has gone, which is no failure
 		c.s.Logger.Warn("a request failed", "method", c.r.Method, "URI", c.r.RequestURI, "audit-ID", c.req.AuditID, "code", s.Code, "err", err)
 	}
 	if s.Details != nil && s.Details.RetryAfterSeconds > 0 {
