@@ -20,6 +20,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -127,6 +128,7 @@ type Server struct {
 	stopping context.Context // done when the shutdown begins: watches end
 	stop     context.CancelFunc
 	closing  sync.Once
+	active   atomic.Int64 // requests that are being answered
 }
 
 // New opens everything that Run needs; the port is open when it returns, and requests that come before Run wait.
@@ -291,7 +293,7 @@ func (s *Server) server() *http.Server {
 	}
 	conf.NextProtos = []string{"h2", "http/1.1"}
 	return &http.Server{
-		Handler:           s.handler,
+		Handler:           s.counted(s.handler),
 		TLSConfig:         conf,
 		MaxHeaderBytes:    1 << 20,
 		ReadHeaderTimeout: 32 * time.Second,
@@ -319,7 +321,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.stop() // ends watches; other requests finish
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.RequestTimeout)
 	defer cancel()
-	return s.http.Shutdown(grace)
+	return s.shutdown(grace)
 }
 
 // background is what the server does without being asked.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pintle-io/pintle"
 	"github.com/pintle-io/pintle/internal/script"
+	"github.com/pintle-io/pintle/internal/store/embed"
 	"github.com/pintle-io/pintle/pintletest"
 )
 
@@ -32,7 +33,7 @@ func TestScripts(t *testing.T) {
 				t.Skip(why)
 			}
 			t.Parallel()
-			target := startScripted(t) // one each: the answers tell how revisions relate
+			target := startScripted(t, s.Needs) // one each: the answers tell how revisions relate
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			answers, err := s.Run(ctx, target)
@@ -48,20 +49,70 @@ func TestScripts(t *testing.T) {
 
 // startScripted is a server as the recorder's reference is: everyone authenticated may do everything, and one
 // token is known.
-func startScripted(t *testing.T) script.Target {
-	tokens := filepath.Join(t.TempDir(), "tokens.csv")
+func startScripted(t *testing.T, needs string) script.Target {
+	dir := t.TempDir()
+	tokens := filepath.Join(dir, "tokens.csv")
 	if err := os.WriteFile(tokens, []byte(scriptToken+`,admin,admin,"system:masters"`+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	server := pintletest.Start(t, func(c *pintle.Config) {
+	config := func(c *pintle.Config) {
 		c.TokenAuthFile = tokens
 		c.Storage = pintle.Storage(*scriptStore)
 		if c.Storage == pintle.Embedded {
-			c.DataDir = t.TempDir()
+			c.DataDir = dir
 		}
-	})
+	}
+	switch needs {
+	case "", "cbor": // which is always served
+	case "compacted":
+		config = compacted(t, config)
+	default:
+		t.Fatalf("no server for %q", "needs: "+needs)
+	}
+	server := pintletest.Start(t, config)
 	tls := server.ClientTLS()
 	tls.Certificates = nil
-	return script.Target{Name: "pintle", URL: server.URL(), Token: scriptToken,
-		Client: &http.Client{Transport: &http.Transport{TLSClientConfig: tls, MaxIdleConnsPerHost: 64, ForceAttemptHTTP2: true}}}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: tls, MaxIdleConnsPerHost: 64, ForceAttemptHTTP2: true}}
+	t.Cleanup(client.CloseIdleConnections)
+	return script.Target{Name: "pintle", URL: server.URL(), Token: scriptToken, Client: client}
+}
+
+// compacted is a configuration of a server that has no history before its start: another one ran on its data, and
+// what that wrote is compacted.
+func compacted(t *testing.T, config func(*pintle.Config)) func(*pintle.Config) {
+	dir := t.TempDir()
+	embedded := func(c *pintle.Config) {
+		config(c)
+		c.Storage, c.DataDir = pintle.Embedded, dir
+	}
+	var first pintle.Config
+	embedded(&first)
+	server, err := pintle.New(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx) }()
+	select {
+	case <-server.Ready():
+	case <-t.Context().Done():
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	store, err := embed.Open(embed.Config{Dir: filepath.Join(dir, "store")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	revision, err := store.Revision(t.Context())
+	if err == nil {
+		err = store.Compact(t.Context(), revision)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return embedded
 }

@@ -120,12 +120,12 @@ func (d *Discovery) version(w http.ResponseWriter, r *http.Request, s *resource.
 // accept negotiates: aggregable documents come in two forms. Where it returns false, the refusal has been written.
 func (d *Discovery) accept(w http.ResponseWriter, r *http.Request, aggregable bool) (answer, bool) {
 	a, ok := negotiate(r, aggregable)
-	if isService(r.URL.Path) && !names(r.Header.Get("Accept")) {
-		writeStatus(w, r, http.StatusNotAcceptable, metav1.StatusReasonNotAcceptable, "406: Not Acceptable\n\nAvailable representations: "+acceptedTypes)
+	if isService(r.URL.Path) && !names(r.Header.Get("Accept"), offered(r.URL.Path)) {
+		writeStatus(w, r, http.StatusNotAcceptable, metav1.StatusReasonNotAcceptable, "406: Not Acceptable\n\nAvailable representations: "+acceptedTypes(r.URL.Path))
 		return a, false
 	}
 	if !ok {
-		writePlain(w, &metav1.Status{Status: metav1.StatusFailure, Message: "only the following media types are accepted: " + acceptedTypes,
+		writePlain(w, &metav1.Status{Status: metav1.StatusFailure, Message: "only the following media types are accepted: " + acceptedTypes(r.URL.Path),
 			Reason: metav1.StatusReasonNotAcceptable, Code: http.StatusNotAcceptable})
 	}
 	return a, ok

@@ -21,17 +21,36 @@ import (
 const (
 	notFound         = "the server could not find the requested resource"
 	methodNotAllowed = "the server does not allow this method on the requested resource"
-	acceptedTypes    = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
 )
 
-// formats are the media types that discovery is written in, by preference; CBOR is not among them.
-var formats = []struct {
+type format struct {
 	encoding      object.Encoding
 	name, subtype string
-}{
+}
+
+// formats are the media types that discovery is written in, by preference.
+var formats = []format{
 	{object.JSON, "application/json", "json"},
 	{object.YAML, "application/yaml", "yaml"},
 	{object.Protobuf, "application/vnd.kubernetes.protobuf", "vnd.kubernetes.protobuf"},
+	{object.CBOR, "application/cbor", "cbor"},
+}
+
+// offered are those for a path: only the resources of a version are written in CBOR too.
+func offered(path string) []format {
+	if parts := strings.Split(strings.Trim(path, "/"), "/"); len(parts) > 2 || len(parts) == 2 && parts[0] == "api" {
+		return formats
+	}
+	return formats[:3]
+}
+
+// acceptedTypes tells clients what is offered for a path.
+func acceptedTypes(path string) string {
+	var all []string
+	for _, f := range offered(path) {
+		all = append(all, f.name)
+	}
+	return strings.Join(all, ", ")
 }
 
 // answer is how a client wants to be answered.
@@ -53,7 +72,7 @@ func negotiate(r *http.Request, aggregable bool) (answer, bool) {
 		return answer{pretty: prettyByRequest(r), gzip: packed}, true
 	}
 	for _, clause := range goautoneg.ParseAccept(header) {
-		for _, f := range formats {
+		for _, f := range offered(r.URL.Path) {
 			if !(clause.Type == "*" && clause.SubType == "*" ||
 				clause.Type == "application" && (clause.SubType == "*" || clause.SubType == f.subtype)) {
 				continue
@@ -194,7 +213,7 @@ func isService(path string) bool {
 }
 
 // names says whether an Accept header has one of the media types, whatever their parameters.
-func names(accept string) bool {
+func names(accept string, offer []format) bool {
 	if accept == "" {
 		return true
 	}
@@ -204,7 +223,7 @@ func names(accept string) bool {
 		if name == "*/*" {
 			return true
 		}
-		for _, f := range formats {
+		for _, f := range offer {
 			if f.name == name {
 				return true
 			}

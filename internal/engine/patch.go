@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -93,11 +95,34 @@ func (e *Engine) patched(codec *object.Codec, t Target, req *request.Request, ol
 	if err != nil {
 		return nil, err
 	}
+	if apiVersion, _, err := object.DecodeKind(object.JSON, out); err == nil && apiVersion == "" {
+		return nil, e.versionless(t, req, out, found, validation)
+	}
 	obj, more, err := codec.Decode(object.JSON, out, strict)
 	if err != nil {
 		return nil, invalidPatch(string(out), err.Error())
 	}
 	return obj, report(req, string(out), append(found, more...), validation)
+}
+
+// versionless refuses a patch that leaves no apiVersion. The reference reads what is left as its internal version,
+// which has nothing under the names of any other version: so there is no name.
+func (e *Engine) versionless(t Target, req *request.Request, doc []byte, found []string, validation string) error {
+	if checks(validation) {
+		fields := map[string]json.RawMessage{}
+		if err := json.Unmarshal(doc, &fields); err != nil {
+			return invalidPatch(string(doc), err.Error())
+		}
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			if name != "kind" && name != "apiVersion" {
+				found = append(found, fmt.Sprintf("unknown field %q", name))
+			}
+		}
+	}
+	if err := report(req, string(doc), found, validation); err != nil {
+		return err
+	}
+	return matchName(t, t.Version.Codec.NewObject())
 }
 
 func (e *Engine) strategic(codec *object.Codec, t Target, req *request.Request, old object.Object, data []byte, validation string) (object.Object, error) {

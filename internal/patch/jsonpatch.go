@@ -33,7 +33,8 @@ func JSON(doc, patch []byte, strict bool) (out []byte, warnings []string, err er
 		var ops []operation
 		errs, err := kjson.UnmarshalStrict(patch, &ops)
 		if err != nil {
-			return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
+			text := strings.ReplaceAll(err.Error(), "patch.operation", "handlers.jsonPatchOp") // the Go type that the reference names
+			return nil, nil, apierrors.NewBadRequest("error decoding patch: " + text)
 		}
 		for _, e := range errs {
 			warnings = append(warnings, "json patch "+e.Error())

@@ -27,7 +27,7 @@ func TestJSON(t *testing.T) {
 		{patch: `[{"op":"test","path":"/c","value":"z"}]`, err: "422 Invalid the server rejected our request due to an error in our request\n"},
 		{patch: `[{"op":"remove","path":"/zz"}]`, err: "422 Invalid the server rejected our request due to an error in our request\n"},
 		{patch: `[{"op":"replace","path":"/zz/y","value":1}]`, err: "422 Invalid the server rejected our request due to an error in our request\n"},
-		{patch: `{"a":1}`, err: "400 BadRequest error decoding patch: json: cannot unmarshal object into Go value of type []patch.operation\n"},
+		{patch: `{"a":1}`, err: "400 BadRequest error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp\n"},
 		{patch: `[`, err: "400 BadRequest error decoding patch: unexpected end of JSON input\n"},
 	} {
 		out, warnings, err := JSON([]byte(doc), []byte(c.patch), true)

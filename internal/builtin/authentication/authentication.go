@@ -43,6 +43,8 @@ func reviewSelf(_ context.Context, c *resource.Change) (object.Object, error) {
 	}, nil
 }
 
+const unknownToken = "invalid bearer token"
+
 // reviewToken says whose a token is.
 func reviewToken(ctx context.Context, c *resource.Change, a resource.TokenAuthenticator) (object.Object, error) {
 	review := c.New.(*v1.TokenReview)
@@ -50,6 +52,7 @@ func reviewToken(ctx context.Context, c *resource.Change, a resource.TokenAuthen
 		return nil, apierrors.NewBadRequest("token is required for TokenReview in authentication")
 	}
 	if a == nil {
+		review.Status.Error = unknownToken
 		return review, nil
 	}
 	user, audiences, ok, err := a.AuthenticateToken(ctx, review.Spec.Token, review.Spec.Audiences)
@@ -58,7 +61,7 @@ func reviewToken(ctx context.Context, c *resource.Change, a resource.TokenAuthen
 	case err != nil:
 		review.Status.Error = err.Error()
 	case !ok:
-		review.Status.Error = "invalid bearer token"
+		review.Status.Error = unknownToken
 	}
 	if user != nil {
 		review.Status.User = userInfo(user)

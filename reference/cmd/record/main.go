@@ -7,7 +7,7 @@
 //	go run ./cmd/record -verify
 //	go run ./cmd/record -url https://127.0.0.1:6443 -token-file token
 //
-// A server of its own is a bare one. Scripts with a directive are for others:
+// A server of its own is a bare one, without the admission plugin that puts a taint on new nodes. Scripts with a directive are for others:
 // "needs: cbor" for one that has the CBOR encoding switched on, "needs: compacted"
 // for one that has written a lot and has no history before its start.
 package main
@@ -143,12 +143,12 @@ func (t *targets) get(ctx context.Context, needs string) (script.Target, error) 
 	if target, ok := t.running[needs]; ok {
 		return target, nil
 	}
-	o := reference.Options{Bare: true}
+	o := reference.Options{Bare: true, Args: []string{"--disable-admission-plugins=TaintNodesByCondition"}}
 	var err error
 	switch needs {
 	case "":
 	case "cbor":
-		o.Args = []string{"--feature-gates=CBORServingAndStorage=true"}
+		o.Args = append(o.Args, "--feature-gates=CBORServingAndStorage=true")
 	case "compacted":
 		if o.Dir, err = os.MkdirTemp("", "pintle-record-"); err != nil {
 			return script.Target{}, err
