@@ -20,7 +20,7 @@ const module = "github.com/pintle-io/pintle"
 // The rooms of the house and which may open onto which: "a < b" means that b may import a, and with it all that
 // a may import. ARCHITECTURE.md draws them.
 const rooms = `
-NONE < object request store store/tree store/alarm proxy metric cert invariants
+NONE < object request store store/tree store/alarm proxy metric cert invariants history
 object < script
 store < store/eventlog
 store/tree store/alarm store/eventlog < store/embed store/etcd store/memory store/storetest
