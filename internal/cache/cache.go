@@ -50,6 +50,7 @@ type Cache struct {
 
 	wmu     sync.Mutex
 	waiters []waiter
+	stream  store.Watch // the feed's
 
 	encoded atomic.Int64 // bytes of encodings kept
 	ended   chan struct{}
@@ -87,7 +88,7 @@ func New(c Config) (*Cache, error) {
 		cancel()
 		return nil, err
 	}
-	k.applied = rev
+	k.applied, k.stream = rev, w
 	go k.feed(ctx, w)
 	return k, nil
 }
@@ -117,6 +118,9 @@ func (c *Cache) feed(ctx context.Context, w store.Watch) {
 		if w = c.reopen(ctx, err); w == nil {
 			return
 		}
+		c.wmu.Lock()
+		c.stream = w
+		c.wmu.Unlock()
 	}
 }
 
@@ -189,10 +193,12 @@ func (c *Cache) WaitApplied(ctx context.Context, revision int64) error {
 	w := waiter{revision, make(chan struct{})}
 	c.wmu.Lock()
 	c.waiters = append(c.waiters, w)
+	stream := c.stream
 	c.wmu.Unlock()
 	if c.Applied() >= revision { // it came between the look and the queue
 		c.release(revision)
 	}
+	defer askProgress(ctx, stream)()
 	select {
 	case <-w.done:
 		return nil
@@ -201,6 +207,29 @@ func (c *Cache) WaitApplied(ctx context.Context, revision int64) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// askProgress asks a stream that does not know it by itself how far it has come, now and then until stop is called.
+func askProgress(ctx context.Context, w store.Watch) (stop func()) {
+	p, ok := w.(store.ProgressRequester)
+	if !ok {
+		return func() {}
+	}
+	const (
+		first = 5 * time.Millisecond // most often the next event comes sooner
+		then  = 100 * time.Millisecond
+	)
+	ctx, cancel := context.WithCancel(ctx)
+	var ask *time.Timer
+	ready := make(chan struct{})
+	ask = time.AfterFunc(first, func() {
+		<-ready
+		if ctx.Err() == nil && p.RequestProgress(ctx) == nil {
+			ask.Reset(then)
+		}
+	})
+	close(ready)
+	return func() { cancel(); ask.Stop() }
 }
 
 // release wakes those who wait for a revision up to applied.

@@ -31,17 +31,7 @@ func (t *Table) CursorAt(ctx context.Context, revision int64) (*Cursor, error) {
 	cu := &Cursor{t: t, life: t.life, pos: t.base}
 	since := t.since
 	if revision >= since {
-		// Binary search for the first event behind the revision.
-		lo, hi := 0, len(t.log)
-		for lo < hi {
-			mid := (lo + hi) / 2
-			if t.log[mid].Revision <= revision {
-				lo = mid + 1
-			} else {
-				hi = mid
-			}
-		}
-		cu.pos += uint64(lo)
+		cu.pos += uint64(t.after(revision))
 		t.cache.mu.RUnlock()
 		return cu, nil
 	}
@@ -58,6 +48,7 @@ func (t *Table) past(ctx context.Context, from, to int64) ([]*Event, error) {
 		return nil, err
 	}
 	defer w.Close()
+	defer askProgress(ctx, w)()
 	var out []*Event
 	for {
 		events, progress, err := w.Next(ctx)

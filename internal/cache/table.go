@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 
@@ -253,14 +254,10 @@ func (t *Table) snapshot() Snapshot {
 // not reach back, what the store's history says. Errors: ErrGone; the revision must have been applied.
 func (t *Table) SnapshotAt(ctx context.Context, revision int64) (Snapshot, error) {
 	t.cache.mu.RLock()
-	root, since, log := *t.root.Load(), t.since, t.log
-	loaded := t.loaded.Load()
-	t.cache.mu.RUnlock()
-	if loaded && revision >= since {
-		for _, e := range slices.Backward(log) {
-			if e.Revision <= revision {
-				break
-			}
+	if t.loaded.Load() && revision >= t.since {
+		root, later := *t.root.Load(), slices.Clone(t.log[t.after(revision):]) // the log is trimmed in place
+		t.cache.mu.RUnlock()
+		for _, e := range slices.Backward(later) {
 			if e.Prev != nil {
 				root = root.Set(e.Prev.Key, e.Prev)
 			} else {
@@ -269,7 +266,13 @@ func (t *Table) SnapshotAt(ctx context.Context, revision int64) (Snapshot, error
 		}
 		return Snapshot{root, revision}, nil
 	}
+	t.cache.mu.RUnlock()
 	return t.history(ctx, revision)
+}
+
+// after is the place in the log of the first event behind the revision. The caller holds cache.mu.
+func (t *Table) after(revision int64) int {
+	return sort.Search(len(t.log), func(i int) bool { return t.log[i].Revision > revision })
 }
 
 func (t *Table) history(ctx context.Context, revision int64) (Snapshot, error) {

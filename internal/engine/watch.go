@@ -14,8 +14,12 @@ import (
 	"github.com/pintle-io/pintle/internal/store"
 )
 
-// bookmarkEvery is how often a quiet watch that asked for bookmarks gets one.
-const bookmarkEvery = time.Minute
+// A quiet watch that asked for bookmarks gets one every so often, and one shortly before its time is up, from which its
+// client goes on.
+const (
+	bookmarkEvery     = time.Minute
+	bookmarkBeforeEnd = 2 * time.Second
+)
 
 // takeAtMost is how many events a watch takes from the log at a time.
 const takeAtMost = 256
@@ -89,9 +93,18 @@ func (e *Engine) Watch(ctx context.Context, req *request.Request, t Target, o Li
 		w.from, w.told = rev, rev
 	}
 	if w.bookmarks {
-		w.next = time.NewTimer(bookmarkEvery)
+		w.next = time.NewTimer(untilBookmark(ctx))
 	}
 	return w, nil
+}
+
+func untilBookmark(ctx context.Context) time.Duration {
+	if end, ok := ctx.Deadline(); ok {
+		if last := time.Until(end) - bookmarkBeforeEnd; last > 0 {
+			return min(bookmarkEvery, last)
+		}
+	}
+	return bookmarkEvery
 }
 
 func tooOld(asked, oldest int64) error {
@@ -151,7 +164,7 @@ func (w *Watch) Next(ctx context.Context) ([]Event, error) {
 		select {
 		case <-wake:
 		case <-tick:
-			w.next.Reset(bookmarkEvery)
+			w.next.Reset(untilBookmark(ctx))
 			if drained > w.from || w.from == 0 {
 				w.told = drained
 				w.out = append(w.out, Event{Type: watch.Bookmark, Revision: drained})
