@@ -21,6 +21,7 @@ func serve(p program, o *options, stdout, stderr io.Writer) error {
 	context.AfterFunc(ctx, release)
 
 	log := newLogger(stderr, o.verbosity)
+	tuneGC()
 	bridgeKlog(log, o.verbosity)
 	for _, w := range o.warnings() {
 		log.Warn(w)

@@ -97,6 +97,11 @@ func addSchemas(r *resource.Resource, s resource.Schemas) {
 	for i := range r.Versions {
 		kind := r.Versions[i].Codec.Kind
 		r.Versions[i].Schema = func() *pschema.Schema { return s.Kind(kind.Group, kind.Version, kind.Kind) }
+		for j := range r.Versions[i].Subs {
+			if sub := &r.Versions[i].Subs[j]; sub.View != nil {
+				sub.Schema = func() *pschema.Schema { return s.Kind(sub.Kind.Group, sub.Kind.Version, sub.Kind.Kind) }
+			}
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ func (e *Engine) Create(ctx context.Context, req *request.Request, t Target, bod
 		t.Sub = t.Version.Sub(a.Sub)
 	}
 	if t.Sub != nil && t.Sub.Do != nil {
-		return e.writeSub(ctx, req, t, resource.OpCreate, o.FieldManager, len(o.DryRun) > 0, constant(body))
+		return e.replaceSub(ctx, req, t, resource.OpCreate, body, o.FieldManager, len(o.DryRun) > 0)
 	}
 	if t.Resource.Serve != nil {
 		c := &resource.Change{Req: req, Op: resource.OpCreate, Resource: t.Resource, Version: t.Version, Namespace: t.Namespace,

@@ -21,7 +21,7 @@ import (
 	"github.com/pintle-io/pintle/internal/object"
 	"github.com/pintle-io/pintle/internal/patch"
 	"github.com/pintle-io/pintle/internal/request"
-	"github.com/pintle-io/pintle/internal/resource"
+	pschema "github.com/pintle-io/pintle/internal/schema"
 )
 
 // Patch changes the object as p says. An apply creates what is not there. Errors: 404; 400 for a patch that can't be
@@ -153,19 +153,28 @@ func (e *Engine) strategic(codec *object.Codec, t Target, req *request.Request, 
 
 // apply is old with an applied configuration merged into it.
 func (e *Engine) apply(t Target, req *request.Request, old object.Object, p Patch, o metav1.PatchOptions) (object.Object, error) {
-	config, found, err := decodeApply(p, checks(o.FieldValidation))
-	if err != nil {
-		return nil, err
-	}
 	if old == nil {
 		old = t.Version.Codec.NewObject()
 		old.GetObjectKind().SetGroupVersionKind(t.Kind())
 	}
-	obj, err := e.Tracker.Apply(t.Version.Schema(), old, config, manager(t, req, o.FieldManager), o.Force != nil && *o.Force, resetOf(t), e.converter(t))
+	obj, err := e.merged(t.Version.Schema(), manager(t, req, o.FieldManager), req, old, p, o, resetOf(t), e.converter(t))
+	if err == nil {
+		setDefaults(t, obj)
+	}
+	return obj, err
+}
+
+// merged is apply for any kind: it has a schema, and a manager says who applies in which version.
+func (e *Engine) merged(s *pschema.Schema, m patch.Manager, req *request.Request, old object.Object, p Patch, o metav1.PatchOptions,
+	reset pschema.Paths, conv patch.Converter) (object.Object, error) {
+	config, found, err := decodeApply(p, checks(o.FieldValidation))
 	if err != nil {
 		return nil, err
 	}
-	setDefaults(t, obj)
+	obj, err := e.Tracker.Apply(s, old, config, m, o.Force != nil && *o.Force, reset, conv)
+	if err != nil {
+		return nil, err
+	}
 	if found != nil {
 		if o.FieldValidation == metav1.FieldValidationStrict {
 			return nil, apierrors.NewBadRequest(fmt.Sprintf("error strict decoding YAML: %v", found))
@@ -212,28 +221,6 @@ func decodeApply(p Patch, strict bool) (config map[string]any, found, err error)
 		found = yaml.UnmarshalStrict(p.Data, &map[string]any{})
 	}
 	return config, found, nil
-}
-
-// patchSub patches what a subresource shows, and writes that.
-func (e *Engine) patchSub(ctx context.Context, req *request.Request, t Target, p Patch, o metav1.PatchOptions) (Result, error) {
-	codec := &object.Codec{Kind: t.Sub.Kind, New: t.Sub.Body}
-	return e.writeSub(ctx, req, t, resource.OpUpdate, o.FieldManager, len(o.DryRun) > 0, func(ctx context.Context, shown object.Object) (object.Object, error) {
-		if p.Type == types.ApplyYAMLPatchType || p.Type == types.ApplyCBORPatchType {
-			config, _, err := decodeApply(p, false)
-			if err != nil {
-				return nil, err
-			}
-			data, err := json.Marshal(config)
-			if err != nil {
-				return nil, err
-			}
-			p = Patch{Type: types.MergePatchType, Data: data}
-		}
-		if p.Type == types.StrategicMergePatchType {
-			p.Type = types.MergePatchType // the kinds of subresources have no lists to merge
-		}
-		return e.patched(codec, t, req, shown, p, o.FieldValidation)
-	})
 }
 
 func checks(validation string) bool {

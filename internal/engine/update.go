@@ -2,13 +2,9 @@ package engine
 
 import (
 	"context"
-	"errors"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 
-	"github.com/pintle-io/pintle/internal/cache"
 	"github.com/pintle-io/pintle/internal/object"
 	"github.com/pintle-io/pintle/internal/patch"
 	"github.com/pintle-io/pintle/internal/request"
@@ -20,7 +16,7 @@ import (
 // updates), 409 when body's resourceVersion or uid is not the object's, 422 for what is invalid.
 func (e *Engine) Update(ctx context.Context, req *request.Request, t Target, body object.Object, o metav1.UpdateOptions) (Result, error) {
 	if t.Sub != nil && t.Sub.Do != nil {
-		return e.writeSub(ctx, req, t, resource.OpUpdate, o.FieldManager, len(o.DryRun) > 0, constant(body))
+		return e.replaceSub(ctx, req, t, resource.OpUpdate, body, o.FieldManager, len(o.DryRun) > 0)
 	}
 	dedupOwners(req, body, false)
 	setDefaults(t, body)
@@ -71,79 +67,5 @@ func (e *Engine) converter(t Target) patch.Converter {
 			return out, v.Schema(), nil
 		}
 		return nil, nil, patch.ErrMissingVersion
-	}
-}
-
-// view is what a subresource of a kind of its own shows of its parent.
-func (e *Engine) view(t Target, rec *cache.Record) (Result, error) {
-	parent, err := rec.In(t.Version)
-	if err != nil {
-		return Result{}, e.status(err, t)
-	}
-	obj, err := t.Sub.View(parent)
-	return Result{Object: obj, Kind: t.Sub.Kind}, e.status(err, t)
-}
-
-// writeSub writes the parent as a subresource's Do makes it of a body of the subresource's own kind. make is given
-// what the subresource shows now (nil when it shows nothing) and returns that body.
-func (e *Engine) writeSub(ctx context.Context, req *request.Request, t Target, op resource.Op, by string, dryRun bool,
-	make func(ctx context.Context, shown object.Object) (object.Object, error)) (Result, error) {
-	var answer runtime.Object
-	m := &mutation{t: t, req: req, dryRun: dryRun}
-	m.change = func(ctx context.Context, old object.Object) (object.Object, error) {
-		c := &resource.Change{Req: req, Op: op, Resource: t.Resource, Version: t.Version, Sub: t.Sub, Namespace: t.Namespace, Name: t.Name,
-			Old: old, DryRun: dryRun, Now: req.Now}
-		var shown object.Object
-		var err error
-		if t.Sub.View != nil {
-			if shown, err = t.Sub.View(old); err != nil {
-				return nil, err
-			}
-		}
-		if c.Body, err = make(ctx, shown); err != nil {
-			return nil, err
-		}
-		var guards []resource.Guard
-		var writes []resource.Write
-		if answer, guards, writes, err = t.Sub.Do(ctx, c); err != nil {
-			return nil, err
-		}
-		if m.guards, m.ops, err = e.further(nil, nil, guards, writes); err != nil {
-			return nil, err
-		}
-		if c.New == nil {
-			return nil, errNothing
-		}
-		if t.Sub.View != nil { // what is only written (a binding) is nobody's field
-			e.track(t, old, c.New, req, by)
-		}
-		return c.New, nil
-	}
-	res, err := e.write(ctx, m)
-	switch {
-	case errors.Is(err, errNothing):
-		return Result{Object: answer, Kind: t.Sub.Kind, Created: op == resource.OpCreate}, nil
-	case err != nil:
-		return Result{}, err
-	case answer != nil || t.Sub.View == nil:
-		return Result{Object: answer, Kind: t.Sub.Kind, Created: op == resource.OpCreate}, nil
-	case res.Record != nil:
-		return e.view(t, res.Record)
-	}
-	parent, ok := res.Object.(object.Object)
-	if !ok {
-		return Result{}, apierrors.NewInternalError(errors.New("the parent of a subresource has no metadata"))
-	}
-	obj, err := t.Sub.View(parent)
-	return Result{Object: obj, Kind: t.Sub.Kind}, e.status(err, t)
-}
-
-// errNothing ends a write that a subresource has answered without changing its parent.
-var errNothing = apierrors.NewInternalError(errors.New("the subresource has written nothing"))
-
-// constant is a body that does not depend on what is there.
-func constant(body object.Object) func(context.Context, object.Object) (object.Object, error) {
-	return func(context.Context, object.Object) (object.Object, error) {
-		return body.DeepCopyObject().(object.Object), nil
 	}
 }

@@ -197,7 +197,7 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 
 	// 8. Encode. Equal bytes: nothing to write.
 	if !creating {
-		keepTimestamps(newStored, oldStored)
+		a.Tracker.KeepTimes(oldStored, newStored)
 	}
 	value, head, err := storage.Codec.AppendStored(nil, newStored)
 	if err != nil {
@@ -410,37 +410,6 @@ func prepare(ctx context.Context, c *resource.Change) error {
 		c.New.SetDeletionGracePeriodSeconds(s)
 	}
 	return nil
-}
-
-// keepTimestamps makes a write that changes nothing but the times of managed fields change nothing at all.
-func keepTimestamps(obj, old object.Object) {
-	a, b := obj.GetManagedFields(), old.GetManagedFields()
-	if len(a) != len(b) {
-		return
-	}
-	differ := false
-	for i := range a {
-		x, y := &a[i], &b[i]
-		if x.Manager != y.Manager || x.Operation != y.Operation || x.APIVersion != y.APIVersion || x.Subresource != y.Subresource ||
-			!bytes.Equal(rawFields(x), rawFields(y)) {
-			return
-		}
-		differ = differ || !x.Time.Equal(y.Time)
-	}
-	if !differ {
-		return
-	}
-	obj.SetManagedFields(b)
-	if !resource.Equal(obj, old) {
-		obj.SetManagedFields(a)
-	}
-}
-
-func rawFields(m *metav1.ManagedFieldsEntry) []byte {
-	if m.FieldsV1 == nil {
-		return nil
-	}
-	return m.FieldsV1.GetRawBytes()
 }
 
 // dedupOwners drops owner references that stand there twice, and says so.

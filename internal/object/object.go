@@ -76,9 +76,6 @@ func (c *Codec) Can(e Encoding) bool {
 	return ok
 }
 
-// apiVersion is the kind's group/version. It allocates for named groups.
-func (c *Codec) apiVersion() string { return c.Kind.GroupVersion().String() }
-
 // isAPIVersion says whether s spells the kind's group/version, without allocating.
 func isAPIVersion(s string, k schema.GroupVersionKind) bool {
 	if k.Group == "" {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -83,24 +81,4 @@ func recovered(err *error) {
 	if r := recover(); r != nil {
 		*err = fmt.Errorf("patch cannot be applied: %v", r)
 	}
-}
-
-// ManagerName is the field manager of a request: the one that it names, or else the first part of its user agent.
-func ManagerName(fieldManager, userAgent string) string {
-	const most = 128
-	if fieldManager != "" {
-		return fieldManager
-	}
-	name, _, _ := strings.Cut(userAgent, "/")
-	var b strings.Builder
-	for _, r := range name {
-		if !unicode.IsPrint(r) {
-			continue
-		}
-		if b.Len()+utf8.RuneLen(r) > most {
-			break
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }

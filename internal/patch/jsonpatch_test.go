@@ -61,15 +61,6 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-func TestManagerName(t *testing.T) {
-	for _, c := range [][3]string{{"m", "kubectl/v1", "m"}, {"", "kubectl/v1 (x)", "kubectl"}, {"", "a\x00b/1", "ab"}, {"", "", ""},
-		{"", strings.Repeat("é", 100), strings.Repeat("é", 64)}} {
-		if got := ManagerName(c[0], c[1]); got != c[2] {
-			t.Errorf("%q: %q", c, got)
-		}
-	}
-}
-
 // TestMergeObject wants the quick way to do what the slow way does, when it does anything.
 func TestMergeObject(t *testing.T) {
 	r := &filler{rand.New(rand.NewSource(testSeed(t))), 0.3}

@@ -15,12 +15,6 @@ const scaleVersion = "autoscaling/v1"
 
 var replicasInScale = []string{"spec", "replicas"}
 
-// CheckManagedFields says what is wrong with managedFields, if anything.
-func CheckManagedFields(entries []metav1.ManagedFieldsEntry) error {
-	_, err := decodeEntries(&arena{}, listed{entries: entries}, listed{})
-	return err
-}
-
 // ToScale returns the managedFields of the scale of a parent.
 func ToScale(parent []metav1.ManagedFieldsEntry, paths ReplicasPaths) ([]metav1.ManagedFieldsEntry, error) {
 	in, err := decodeEntries(&arena{}, listed{entries: parent}, listed{})

@@ -121,26 +121,6 @@ func subtract(out, a, b []node, bm mark) []node {
 	return out
 }
 
-// subtractTrees appends a without the members of b and all that is below them.
-func subtractTrees(out, a, b []node) []node {
-	j := 0
-	for i := 0; i < len(a); i = next(a, i) {
-		var eq bool
-		if j, eq = seek(b, j, a[i].elem); !eq {
-			out = append(out, a[i:next(a, i)]...)
-			continue
-		}
-		if b[j].mark != 0 {
-			continue
-		}
-		at := len(out)
-		out = append(out, node{elem: a[i].elem})
-		out = subtractTrees(out, below(a, i), below(b, j))
-		out = closeNode(out, at, a[i].mark)
-	}
-	return out
-}
-
 // union appends what is in a or b.
 func union(out, a, b []node) []node {
 	i, j := 0, 0

@@ -257,6 +257,10 @@ type Subresource struct {
 	// View makes an object of Kind out of the parent (scale): the answer to a get, what a patch starts from, and
 	// the answer to a write, made from the parent as it was written.
 	View func(parent object.Object) (object.Object, error)
+	// Schema is the schema of what View shows; Counted is where the parent keeps the number that a scale sets. With
+	// both, the managers of a scale are those of that number in the parent.
+	Schema  func() *pschema.Schema
+	Counted []string
 	// Do serves a create or update of a body of Kind: c.Body is what came, c.Old the parent. When the parent is to
 	// be written it sets c.New to a changed copy, whose resourceVersion, if any, must be the parent's current one.
 	// A nil answer means View's.

@@ -27,10 +27,10 @@ type Scaled[T object.Object] struct {
 func Scale[T object.Object](s Scaled[T]) resource.Subresource {
 	return resource.Subresource{
 		Name: "scale", Kind: schema.GroupVersionKind{Group: "autoscaling", Version: "v1", Kind: "Scale"}, Verbs: Write,
-		Generation: true,
-		Body:       func() object.Object { return &autoscalingv1.Scale{} },
-		View:       func(parent object.Object) (object.Object, error) { return s.view(parent.(T)) },
-		Do:         s.write,
+		Generation: true, Counted: []string{"spec", "replicas"},
+		Body: func() object.Object { return &autoscalingv1.Scale{} },
+		View: func(parent object.Object) (object.Object, error) { return s.view(parent.(T)) },
+		Do:   s.write,
 	}
 }
 
