@@ -143,6 +143,9 @@ func Start(ctx context.Context, cfg Config) (*Run, error) {
 	return r, nil
 }
 
+// Seed is what the clients' dice were thrown with.
+func (r *Run) Seed() uint64 { return r.cfg.Seed }
+
 // Acked is how many requests were answered so far.
 func (r *Run) Acked() int64 { return r.acked.Load() }
 
