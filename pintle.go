@@ -143,13 +143,28 @@ func New(c Config) (_ *Server, err error) {
 		}
 	}()
 
-	// The kinds.
+	// The kinds, and the tokens, which one of them reviews.
+	tokens, err := s.tokens()
+	if err != nil {
+		return nil, err
+	}
 	schemas := schema.NewBuiltin()
-	kinds := builtin.All(resource.Deps{Schemas: schemas, EventTTL: c.EventTTL, NewUID: func() string { return string(c.NewUID()) }})
+	kinds := builtin.All(resource.Deps{Schemas: schemas, EventTTL: c.EventTTL, NewUID: func() string { return string(c.NewUID()) },
+		Authenticator: tokens})
 	if err := builtin.Configure(kinds, c.RuntimeConfig); err != nil {
 		return nil, err
 	}
 	s.catalog.Set(builtin.Groups(kinds))
+
+	// The store, and what follows it. It comes first: its lock says that the folder is ours.
+	if s.store, err = openStore(c); err != nil {
+		return nil, err
+	}
+	if s.cache, err = cache.New(cache.Config{Store: s.store, Logger: c.Logger}); err != nil {
+		return nil, err
+	}
+	s.engine = engine.New(engine.Config{Store: s.store, Cache: s.cache, Catalog: s.catalog, Tracker: patch.NewTracker(),
+		Clock: c.Clock, NewUID: c.NewUID, Suffix: c.Suffix})
 
 	// Who we are, and the port.
 	serviceIP := c.ServiceCIDR.Addr().Next()
@@ -163,23 +178,9 @@ func New(c Config) (_ *Server, err error) {
 		}
 	}
 
-	// The store, and what follows it.
-	if s.store, err = openStore(c); err != nil {
-		return nil, err
-	}
-	if s.cache, err = cache.New(cache.Config{Store: s.store, Logger: c.Logger}); err != nil {
-		return nil, err
-	}
-	s.engine = engine.New(engine.Config{Store: s.store, Cache: s.cache, Catalog: s.catalog, Tracker: patch.NewTracker(),
-		Clock: c.Clock, NewUID: c.NewUID, Suffix: c.Suffix})
-
 	// Who may come in, and the way down.
-	auth, err := s.authenticator()
-	if err != nil {
-		return nil, err
-	}
 	s.handler = rest.New(rest.Config{
-		Engine: rest.FromEngine(s.engine), Catalog: s.catalog, Authn: auth, Version: versionInfo(), Logger: c.Logger, Now: c.Clock,
+		Engine: rest.FromEngine(s.engine), Catalog: s.catalog, Authn: s.authenticator(tokens), Version: versionInfo(), Logger: c.Logger, Now: c.Clock,
 		Discovery: discovery.New(s.catalog.Load, s.addresses), OpenAPIV3: discovery.NewOpenAPI(discovery.OpenAPIConfig{Snapshot: s.catalog.Load, Schemas: schemas, Version: openAPIVersion, Build: Version, Clock: c.Clock}),
 		Checks: s.checks(), Others: profiling(c), Stopping: s.stopping.Done(),
 		Limits: rest.Limits{Request: c.RequestTimeout, MinWatch: c.MinRequestTimeout, ReadOnly: c.MaxInFlight, Mutating: c.MaxMutatingInFlight},
@@ -262,24 +263,28 @@ func opened[S store.Store](s S, err error) (store.Store, error) {
 	return s, nil
 }
 
-func (s *Server) authenticator() (*authn.Chain, error) {
+// tokens are the bearer tokens that are known.
+func (s *Server) tokens() (authn.Bearer, error) {
+	if s.cfg.TokenAuthFile == "" {
+		return nil, nil
+	}
+	file, err := authn.ReadTokenFile(s.cfg.TokenAuthFile, func(w string) { s.cfg.Logger.Warn(w) })
+	if err != nil {
+		return nil, err
+	}
+	return authn.Bearer{file.Token}, nil
+}
+
+func (s *Server) authenticator(tokens authn.Bearer) *authn.Chain {
 	chain := &authn.Chain{}
 	if s.certs.ClientCAs != nil {
 		chain.Credentials = append(chain.Credentials, authn.NewX509(s.certs.ClientCAs, s.cfg.Clock))
 	}
-	if f := s.cfg.TokenAuthFile; f != "" {
-		tokens, err := authn.ReadTokenFile(f, func(w string) { s.cfg.Logger.Warn(w) })
-		if err != nil {
-			return nil, err
-		}
-		chain.Credentials = append(chain.Credentials, authn.Bearer{tokens.Token})
-	} else {
-		chain.Credentials = append(chain.Credentials, authn.Bearer{})
-	}
+	chain.Credentials = append(chain.Credentials, tokens)
 	if !s.cfg.NoAnonymous {
 		chain.Anonymous = authn.NewAnonymous()
 	}
-	return chain, nil
+	return chain
 }
 
 // server is the HTTP server: HTTP/1.1 and HTTP/2 over TLS, with bounds on what a client can make it hold.
