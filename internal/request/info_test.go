@@ -102,7 +102,7 @@ func FuzzParse(f *testing.F) {
 		if in.Special == "proxy" {
 			sub = ""
 		}
-		byField := in.Depth == 1 && in.FieldSelector != ""
+		byField := at(1) == "" && in.FieldSelector != ""
 		if in.Namespace != ns || in.Depth != len(parts) || in.Resource != at(0) || in.Subresource != sub || in.Name != at(1) && !byField {
 			t.Fatalf("%q: %+v, want %q in %q", path, in, parts, ns)
 		}
