@@ -267,9 +267,10 @@ func (c *Cache) Table(ctx context.Context, r *resource.Resource) (*Table, error)
 	t := c.tables[r.Prefix]
 	c.mu.RUnlock()
 	if t == nil {
+		fresh := newTable(c, r) // outside the lock: it panics for what is not stored
 		c.mu.Lock()
 		if t = c.tables[r.Prefix]; t == nil {
-			t = newTable(c, r)
+			t = fresh
 			c.tables[r.Prefix] = t
 		}
 		c.mu.Unlock()

@@ -18,6 +18,10 @@ func (c *call) get() {
 			return
 		}
 	}
+	if c.virtual() {
+		c.getVirtual()
+		return
+	}
 	res, err := c.s.Engine.Get(c.ctx, &c.req, c.t, o.ResourceVersion)
 	if err != nil {
 		c.fail(err)

@@ -18,6 +18,10 @@ import (
 
 // list answers with a page of objects.
 func (c *call) list() {
+	if c.virtual() {
+		c.listVirtual()
+		return
+	}
 	o, _, err := c.listOptions()
 	if err != nil {
 		c.fail(err)

@@ -120,3 +120,13 @@ func TestVersionAndIndex(t *testing.T) {
 		t.Error(w.Code)
 	}
 }
+
+// ComponentStatus is read, but not stored.
+func TestVirtual(t *testing.T) {
+	r := newRig(t)
+	r.expect("/api/v1/componentstatuses", "", 200, jsonType, `{"kind":"ComponentStatusList","apiVersion":"v1","metadata":{},"items":[]}`+"\n")
+	r.expect("/api/v1/componentstatuses", "", 200, "application/yaml", "apiVersion: v1\nitems: []\nkind: ComponentStatusList\nmetadata: {}\n", "Accept", "application/yaml")
+	r.expect("/api/v1/componentstatuses/x", "", 404, jsonType, status(404, "NotFound", `componentstatuses "x" not found`, `{"name":"x","kind":"componentstatuses"}`))
+	r.expect("/api/v1/componentstatuses?watch=1", "", 405, jsonType, status(405, "MethodNotAllowed", `watch is not supported on resources of kind "componentstatuses"`, `{"kind":"componentstatuses"}`))
+	r.expect("POST /api/v1/componentstatuses", "{}", 405, jsonType, notAllowed)
+}

@@ -48,7 +48,7 @@ func (c *call) watch() {
 	w.unhook = context.AfterFunc(c.s.stopping(), w.ctx.Cancel)
 
 	w.events, err = c.s.Engine.Watch(w.ctx, &c.req, c.t, o)
-	if apierrors.IsResourceExpired(err) {
+	if apierrors.IsResourceExpired(err) || apierrors.HasStatusCause(err, metav1.CauseTypeResourceVersionTooLarge) {
 		w.events, err = over{err}, nil // told in the stream
 	}
 	if err == nil && c.media.as == asTable {
