@@ -110,6 +110,10 @@ type Config struct {
 	Clock  func() time.Time
 	NewUID func() types.UID
 	Suffix func() string
+
+	// For tests; 0 is the default of each.
+	logBytes  int64         // how much of the past the cache holds
+	freshWait time.Duration // how long reads wait for a revision that is still to come
 }
 
 // Server is a running API server.
@@ -160,11 +164,12 @@ func New(c Config) (_ *Server, err error) {
 	if s.store, err = openStore(c); err != nil {
 		return nil, err
 	}
-	if s.cache, err = cache.New(cache.Config{Store: s.store, Logger: c.Logger}); err != nil {
+	if s.cache, err = cache.New(cache.Config{Store: s.store, LogBytes: c.logBytes, Logger: c.Logger}); err != nil {
 		return nil, err
 	}
-	s.engine = engine.New(engine.Config{Store: s.store, Cache: s.cache, Catalog: s.catalog, Tracker: patch.NewTracker(),
-		Clock: c.Clock, NewUID: c.NewUID, Suffix: c.Suffix})
+	metrics := s.newMetrics()
+	s.engine = engine.New(engine.Config{Observe: observe(metrics), Store: s.store, Cache: s.cache, Catalog: s.catalog, Tracker: patch.NewTracker(),
+		FreshWait: c.freshWait, Clock: c.Clock, NewUID: c.NewUID, Suffix: c.Suffix})
 
 	// Who we are, and the port.
 	serviceIP := c.ServiceCIDR.Addr().Next()
@@ -180,7 +185,7 @@ func New(c Config) (_ *Server, err error) {
 
 	// Who may come in, and the way down.
 	s.handler = rest.New(rest.Config{
-		Engine: rest.FromEngine(s.engine), Catalog: s.catalog, Authn: s.authenticator(tokens), Version: versionInfo(), Logger: c.Logger, Now: c.Clock,
+		Engine: rest.FromEngine(s.engine), Catalog: s.catalog, Authn: s.authenticator(tokens), Version: versionInfo(), Metrics: metrics, Logger: c.Logger, Now: c.Clock,
 		Discovery: discovery.New(s.catalog.Load, s.addresses), OpenAPIV3: discovery.NewOpenAPI(discovery.OpenAPIConfig{Snapshot: s.catalog.Load, Schemas: schemas, Version: openAPIVersion, Build: Version, Clock: c.Clock}),
 		Checks: s.checks(), Others: profiling(c), Stopping: s.stopping.Done(),
 		Limits: rest.Limits{Request: c.RequestTimeout, MinWatch: c.MinRequestTimeout, ReadOnly: c.MaxInFlight, Mutating: c.MaxMutatingInFlight},

@@ -281,6 +281,17 @@ func (c *Cache) Table(ctx context.Context, r *resource.Resource) (*Table, error)
 	return t, t.load(ctx)
 }
 
+// Count is the number of the resource's records, if its table has been loaded.
+func (c *Cache) Count(r *resource.Resource) (n int, loaded bool) {
+	c.mu.RLock()
+	t := c.tables[r.Prefix]
+	c.mu.RUnlock()
+	if t == nil || !t.loaded.Load() {
+		return 0, false
+	}
+	return t.Len(), true
+}
+
 // Size is what the cache holds: bytes of the event logs and of shared encodings.
 func (c *Cache) Size() (logs, encodings int64) {
 	c.mu.RLock()

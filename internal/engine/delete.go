@@ -133,7 +133,7 @@ func (a *attempt) replace(ctx context.Context, obj object.Object, accepted bool)
 	}
 	guards := []store.Guard{{Key: t.key(), Revision: a.old.Revision, Value: a.old.Value}}
 	rec := a.table.Prepare(t.key(), value, head, obj)
-	revs, err := a.Store.Commit(ctx, guards, []store.Op{{Key: t.key(), Value: value}})
+	revs, err := a.commit(ctx, "update", guards, []store.Op{{Key: t.key(), Value: value}})
 	if err != nil {
 		a.table.Forget(rec)
 		return a.lost(ctx, err, guards)
@@ -150,12 +150,12 @@ func (a *attempt) finish(ctx context.Context, last object.Object) (res Result, a
 	rev := a.old.Revision
 	if !a.dryRun {
 		guards := []store.Guard{{Key: t.key(), Revision: a.old.Revision, Value: a.old.Value}}
-		revs, err := a.Store.Commit(ctx, guards, []store.Op{{Key: t.key()}})
+		revs, err := a.commit(ctx, "delete", guards, []store.Op{{Key: t.key()}})
 		if err != nil {
 			return a.lost(ctx, err, guards)
 		}
 		rev = revs[0]
-		if err := a.Cache.WaitApplied(context.WithoutCancel(ctx), rev); err != nil {
+		if err := a.Cache.WaitApplied(ctx, rev); err != nil {
 			return res, false, err
 		}
 	}

@@ -38,13 +38,22 @@ type Config struct {
 	NewUID  func() types.UID
 	// Suffix makes the random end of a generated name (5 characters).
 	Suffix func() string
+	// Observe is told of each commit: create, update or delete, of which resource, how long it took. Nil: nobody is.
+	Observe func(op string, resource schema.GroupResource, took time.Duration, err error)
+	// FreshWait is how long a read waits for a revision that the server has not seen yet (default 3 s).
+	FreshWait time.Duration
 }
 
 // Engine serves every resource.
 type Engine struct{ Config }
 
 // New returns an Engine.
-func New(c Config) *Engine { return &Engine{c} }
+func New(c Config) *Engine {
+	if c.FreshWait == 0 {
+		c.FreshWait = 3 * time.Second
+	}
+	return &Engine{c}
+}
 
 // Target is what a request is about: a resource in a version, maybe one of its subresources.
 type Target struct {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,9 +15,6 @@ import (
 	"github.com/pintle-io/pintle/internal/request"
 	"github.com/pintle-io/pintle/internal/store"
 )
-
-// freshWait is how long a read waits for a revision that the server has not seen yet.
-const freshWait = 3 * time.Second
 
 func (t Target) key() store.Key {
 	return store.Key{Prefix: t.Resource.Prefix, Namespace: t.Namespace, Name: t.Name}
@@ -70,7 +66,7 @@ func (e *Engine) reachRevision(ctx context.Context, rev int64) error {
 	if e.Cache.Applied() >= rev {
 		return nil
 	}
-	wait, cancel := context.WithTimeout(ctx, freshWait)
+	wait, cancel := context.WithTimeout(ctx, e.FreshWait)
 	defer cancel()
 	err := e.Cache.WaitApplied(wait, rev)
 	if err != nil && ctx.Err() == nil && wait.Err() != nil {

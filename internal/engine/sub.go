@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -77,11 +78,11 @@ func (e *Engine) writeSub(ctx context.Context, req *request.Request, t Target, o
 	res, err := e.write(ctx, m)
 	switch {
 	case errors.Is(err, errNothing):
-		return Result{Object: answer, Kind: t.Sub.Kind, Created: op == resource.OpCreate}, nil
+		return subAnswer(t, op, answer), nil
 	case err != nil:
 		return Result{}, err
 	case answer != nil || t.Sub.View == nil:
-		return Result{Object: answer, Kind: t.Sub.Kind, Created: op == resource.OpCreate}, nil
+		return subAnswer(t, op, answer), nil
 	case res.Record != nil:
 		return e.view(t, res.Record)
 	}
@@ -91,6 +92,18 @@ func (e *Engine) writeSub(ctx context.Context, req *request.Request, t Target, o
 	}
 	obj, err := t.Sub.View(parent)
 	return Result{Object: obj, Kind: t.Sub.Kind}, e.status(err, t)
+}
+
+// subAnswer is what a subresource has answered by itself: an object of its kind, or a Status.
+func subAnswer(t Target, op resource.Op, answer runtime.Object) Result {
+	kind := t.Sub.Kind
+	if status, ok := answer.(*metav1.Status); ok {
+		kind = metav1.Unversioned.WithKind("Status")
+		if op == resource.OpCreate {
+			status.Code = http.StatusCreated
+		}
+	}
+	return Result{Object: answer, Kind: kind, Created: op == resource.OpCreate}
 }
 
 // errNothing ends a write that a subresource has answered without changing its parent.

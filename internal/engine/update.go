@@ -27,7 +27,7 @@ func (e *Engine) Update(ctx context.Context, req *request.Request, t Target, bod
 		obj := body
 		if !first || e.Store.Shared() {
 			obj = body.DeepCopyObject().(object.Object)
-		} else if mayRetry(t, body) {
+		} else if m.mayCreate || mayRetry(t, body) {
 			body = body.DeepCopyObject().(object.Object)
 		}
 		first = false

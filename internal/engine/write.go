@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -233,7 +234,11 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 		}
 	}
 	rec := a.table.Prepare(op.Key, value, head, newStored)
-	revs, err := a.Store.Commit(ctx, guards, ops)
+	kind := "update"
+	if creating {
+		kind = "create"
+	}
+	revs, err := a.commit(ctx, kind, guards, ops)
 	if err != nil {
 		a.table.Forget(rec)
 		return a.lost(ctx, err, guards)
@@ -265,10 +270,20 @@ func uidOf(obj object.Object) types.UID {
 	return obj.GetUID()
 }
 
+// commit is the store's, with a look at the clock.
+func (a *attempt) commit(ctx context.Context, op string, guards []store.Guard, ops []store.Op) ([]int64, error) {
+	if a.Observe == nil {
+		return a.Store.Commit(ctx, guards, ops)
+	}
+	began := time.Now()
+	revs, err := a.Store.Commit(ctx, guards, ops)
+	a.Observe(op, a.t.GR(), time.Since(began), err)
+	return revs, err
+}
+
 // applied waits until the commit is visible to every reader, and returns its record.
 func (a *attempt) applied(ctx context.Context, rec *cache.Record, revs []int64) (*cache.Record, error) {
-	// The commit is done: a client that goes away now must not keep the record half announced.
-	err := a.Cache.WaitApplied(context.WithoutCancel(ctx), revs[len(revs)-1])
+	err := a.Cache.WaitApplied(ctx, revs[len(revs)-1])
 	a.table.Forget(rec)
 	if err != nil {
 		return nil, err
