@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,36 +21,42 @@ var (
 	scriptToken = "script-token"
 )
 
-// TestScripts replays the conversations of testdata/script, recorded from the reference, against a server in this
-// process. A difference is a bug here, or a file that says why it differs.
+// TestScripts replays the conversations of testdata/script, recorded from the reference, against servers in this
+// process. A difference is a bug here, or a file that says why it differs. What depends on how bytes travel is replayed
+// over HTTP/1.1 too.
 func TestScripts(t *testing.T) {
 	scripts, err := script.LoadAll("testdata/script")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range scripts {
-		t.Run(s.Name, func(t *testing.T) {
-			if why := s.Skip["pintle"]; why != "" {
-				t.Skip(why)
-			}
-			t.Parallel()
-			target := startScripted(t, s.Needs) // one each: the answers tell how revisions relate
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			answers, err := s.Run(ctx, target)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := s.Compare(answers); diff != "" {
-				t.Errorf("%s (-recorded +answered):\n%s", s.Path, diff)
-			}
-		})
+		t.Run(s.Name, func(t *testing.T) { replay(t, s, true) })
+		if strings.HasPrefix(s.Name, "watch-") || strings.HasPrefix(s.Name, "negotiate-") || strings.HasPrefix(s.Name, "limit-") {
+			t.Run(s.Name+"/http1", func(t *testing.T) { replay(t, s, false) })
+		}
+	}
+}
+
+func replay(t *testing.T, s *script.Script, http2 bool) {
+	if why := s.Skip["pintle"]; why != "" {
+		t.Skip(why)
+	}
+	t.Parallel()
+	target := startScripted(t, s.Needs, http2) // one each: the answers tell how revisions relate
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	answers, err := s.Run(ctx, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := s.Compare(answers); diff != "" {
+		t.Errorf("%s (-recorded +answered):\n%s", s.Path, diff)
 	}
 }
 
 // startScripted is a server as the recorder's reference is: everyone authenticated may do everything, and one
 // token is known.
-func startScripted(t *testing.T, needs string) script.Target {
+func startScripted(t *testing.T, needs string, http2 bool) script.Target {
 	dir := t.TempDir()
 	tokens := filepath.Join(dir, "tokens.csv")
 	if err := os.WriteFile(tokens, []byte(scriptToken+`,admin,admin,"system:masters"`+"\n"), 0o600); err != nil {
@@ -57,6 +64,7 @@ func startScripted(t *testing.T, needs string) script.Target {
 	}
 	config := func(c *pintle.Config) {
 		c.TokenAuthFile = tokens
+		c.WaitLittle(100 * time.Millisecond) // for revisions that never come
 		c.Storage = pintle.Storage(*scriptStore)
 		if c.Storage == pintle.Embedded {
 			c.DataDir = dir
@@ -72,7 +80,7 @@ func startScripted(t *testing.T, needs string) script.Target {
 	server := pintletest.Start(t, config)
 	tls := server.ClientTLS()
 	tls.Certificates = nil
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: tls, MaxIdleConnsPerHost: 64, ForceAttemptHTTP2: true}}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: tls, MaxIdleConnsPerHost: 64, ForceAttemptHTTP2: http2}}
 	t.Cleanup(client.CloseIdleConnections)
 	return script.Target{Name: "pintle", URL: server.URL(), Token: scriptToken, Client: client}
 }

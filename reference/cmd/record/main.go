@@ -9,7 +9,7 @@
 //
 // A server of its own is a bare one, without the admission plugin that puts a taint on new nodes. Scripts with a directive are for others:
 // "needs: cbor" for one that has the CBOR encoding switched on, "needs: compacted"
-// for one that has written a lot and has no history before its start.
+// for one that has no history before its start.
 package main
 
 import (
@@ -150,6 +150,7 @@ func (t *targets) get(ctx context.Context, needs string) (script.Target, error) 
 	case "cbor":
 		o.Args = append(o.Args, "--feature-gates=CBORServingAndStorage=true")
 	case "compacted":
+		o.Args = append(o.Args, "--feature-gates=CBORServingAndStorage=true")
 		if o.Dir, err = os.MkdirTemp("", "pintle-record-"); err != nil {
 			return script.Target{}, err
 		}
