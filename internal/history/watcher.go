@@ -123,6 +123,9 @@ func (r *Run) stream(ctx context.Context, s *Segment, cut, timeout int) (fenced 
 		return false
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusGatewayTimeout && timeout > 0 {
+		return false // its time was up before it could begin
+	}
 	if resp.StatusCode != http.StatusOK {
 		r.fault(fmt.Errorf("%v: %s", s, resp.Status))
 		return true
