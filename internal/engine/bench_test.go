@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/pintle-io/pintle/internal/cache"
 	"github.com/pintle-io/pintle/internal/engine"
 	"github.com/pintle-io/pintle/internal/object"
+	"github.com/pintle-io/pintle/internal/store"
 	"github.com/pintle-io/pintle/internal/store/embed"
 )
 
@@ -79,4 +81,31 @@ func BenchmarkWrites(b *testing.B) {
 		answer(r.Patch(ctx, r.req(), r.target("configmaps", fmt.Sprintf("old-%d", i%256)), engine.Patch{Type: types.ApplyYAMLPatchType, Data: []byte(data)},
 			metav1.PatchOptions{FieldManager: "applier", Force: &force, FieldValidation: "Warn"}))
 	})
+}
+
+// BenchmarkFirstRead is what the first reader of a pod pays: reading the stored bytes and writing JSON that is kept.
+func BenchmarkFirstRead(b *testing.B) {
+	r := newRig(b)
+	data, err := os.ReadFile("../../bench/objects/pod.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	t := r.target("pods", "")
+	pod, _, err := t.Version.Codec.Decode(object.JSON, data, false)
+	if err != nil {
+		b.Fatal(err)
+	}
+	pod.SetNamespace("default")
+	rec := r.create("pods", pod).Record
+	table, err := r.Cache.Table(b.Context(), t.Resource)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		fresh := table.Record(store.Record{Key: rec.Key, Revision: rec.Revision, Value: rec.Value})
+		if _, err := fresh.Bytes(t.Version, object.JSON, cache.Full); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
