@@ -367,8 +367,8 @@ func pages(a asked) (cells []cell) {
 	if a.Verb != "list" {
 		return nil
 	}
-	add := func(row string, if_ bool) {
-		if if_ {
+	add := func(row string, is bool) {
+		if is {
 			cells = append(cells, cell{row, "-"})
 		}
 	}
