@@ -446,6 +446,9 @@ func TestMatrix(t *testing.T) {
 	}
 	var all []asked
 	for _, s := range scripts {
+		if s.Skip["pintle"] != "" {
+			continue // proves nothing yet
+		}
 		for _, e := range s.Exchanges() {
 			// Variables have no escapes: keep them apart from the query.
 			u, err := url.Parse(strings.NewReplacer("{{", "%7B%7B", "}}", "%7D%7D").Replace(e.Target))
