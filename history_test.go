@@ -51,7 +51,7 @@ func startHistory(t testing.TB, config *rest.Config, h history.Config) *history.
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.URL, h.Client = config.Host, &http.Client{Transport: client.Transport}
+	h.URLs, h.Client = []string{config.Host}, &http.Client{Transport: client.Transport}
 	h.Clients, h.Watchers, h.Keys, h.Namespaces = 8, 12, 4, []string{"history-a", "history-b"}
 	if h.Seed = *historySeed; h.Seed == 0 {
 		h.Seed = uint64(time.Now().UnixNano())

@@ -268,7 +268,7 @@ func (c *client) do(ctx context.Context, op *Op, method, path, contentType strin
 	if body != nil {
 		data, _ = json.Marshal(body)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.cfg.URL+path, bytes.NewReader(data))
+	req, err := http.NewRequestWithContext(ctx, method, c.url(c.id+c.n)+path, bytes.NewReader(data))
 	if err != nil {
 		c.fault(err)
 		return 0, nil

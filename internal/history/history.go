@@ -27,7 +27,7 @@ import (
 
 // Config says what to do to which server.
 type Config struct {
-	URL    string
+	URLs   []string     // of one server, or of several over one store: clients and watchers take turns
 	Client *http.Client // authenticated
 	Seed   uint64
 	// Clients write and read, Watchers watch; Steps are what each client does (0: until Stop).
@@ -212,6 +212,9 @@ func (r *Run) writeFences(ctx context.Context, c *client) bool {
 	}
 	return true
 }
+
+// url is where the i-th client or watcher goes.
+func (r *Run) url(i int) string { return r.cfg.URLs[max(i, 0)%len(r.cfg.URLs)] }
 
 func (r *Run) fault(err error) {
 	r.mu.Lock()

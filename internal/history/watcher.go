@@ -108,7 +108,7 @@ func (r *Run) stream(ctx context.Context, s *Segment, cut, timeout int) (fenced 
 		q.Set("sendInitialEvents", "true")
 		q.Set("resourceVersionMatch", "NotOlderThan")
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.cfg.URL+collection(s.Namespace)+"?"+q.Encode(), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url(s.Watcher)+collection(s.Namespace)+"?"+q.Encode(), nil)
 	if err != nil {
 		r.fault(err)
 		return true
