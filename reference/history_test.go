@@ -6,12 +6,17 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
 	"github.com/pintle-io/pintle"
 	"github.com/pintle-io/pintle/internal/history"
+	"github.com/pintle-io/pintle/internal/store"
 	"github.com/pintle-io/pintle/pintletest"
 )
 
@@ -43,6 +48,29 @@ func TestHistoryOnEtcd(t *testing.T) {
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
 	runHistory(t, &http.Client{Transport: token{transport}}, urls...)
+}
+
+// Reads do not wait for ever when others move the store's revision beside the prefix, as each compaction does.
+func TestReadsOnQuietEtcd(t *testing.T) {
+	etcd := startEtcd(t)
+	other := openEtcd(t, etcd, "/other")
+	s := pintletest.Start(t, func(c *pintle.Config) { c.Etcd.Servers = []string{etcd} })
+	maps := kubernetes.NewForConfigOrDie(s.Config).CoreV1().ConfigMaps("default")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for range 3 {
+		revs, err := other.Commit(ctx, nil, []store.Op{{Key: store.Key{Prefix: "pods", Namespace: "a", Name: "b"}, Value: []byte(time.Now().String())}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := maps.List(ctx, metav1.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rv, err := strconv.ParseInt(list.ResourceVersion, 10, 64); err != nil || rv < revs[0] {
+			t.Errorf("listed at %s, not at %d", list.ResourceVersion, revs[0])
+		}
+	}
 }
 
 type token struct{ http.RoundTripper }
