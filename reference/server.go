@@ -30,6 +30,8 @@ type Options struct {
 	Dir string
 	// Token is the static token of the administrator; "" is a fixed one.
 	Token string
+	// EtcdURL is an etcd that runs already; "" starts one.
+	EtcdURL string
 	// Args and EtcdArgs are appended to the programs' own, and so override them.
 	Args, EtcdArgs []string
 }
@@ -87,23 +89,11 @@ func (s *Server) start(ctx context.Context, o Options, etcd, apiserver string) e
 	if err != nil {
 		return err
 	}
-	s.EtcdURL = "http://" + ports[0]
-	peer := "http://" + ports[1]
-	e, err := s.run("etcd", etcd, append([]string{
-		"--name=default",
-		"--data-dir=" + filepath.Join(s.Dir, "etcd"),
-		"--listen-client-urls=" + s.EtcdURL,
-		"--advertise-client-urls=" + s.EtcdURL,
-		"--listen-peer-urls=" + peer,
-		"--initial-advertise-peer-urls=" + peer,
-		"--initial-cluster=default=" + peer,
-	}, o.EtcdArgs...))
-	if err != nil {
-		return err
-	}
-	s.Etcd = e.cmd.Process
-	if err := s.wait(ctx, e, s.EtcdURL+"/readyz", http.DefaultClient); err != nil {
-		return err
+	if s.EtcdURL = o.EtcdURL; s.EtcdURL == "" {
+		s.EtcdURL = "http://" + ports[0]
+		if err := s.startEtcd(ctx, etcd, "http://"+ports[1], o.EtcdArgs); err != nil {
+			return err
+		}
 	}
 
 	host, port, err := net.SplitHostPort(ports[2])
@@ -136,6 +126,23 @@ func (s *Server) start(ctx context.Context, o Options, etcd, apiserver string) e
 	}
 	s.APIServer = a.cmd.Process
 	return s.wait(ctx, a, s.URL+"/readyz", s.Client())
+}
+
+func (s *Server) startEtcd(ctx context.Context, etcd, peer string, args []string) error {
+	e, err := s.run("etcd", etcd, append([]string{
+		"--name=default",
+		"--data-dir=" + filepath.Join(s.Dir, "etcd"),
+		"--listen-client-urls=" + s.EtcdURL,
+		"--advertise-client-urls=" + s.EtcdURL,
+		"--listen-peer-urls=" + peer,
+		"--initial-advertise-peer-urls=" + peer,
+		"--initial-cluster=default=" + peer,
+	}, args...))
+	if err != nil {
+		return err
+	}
+	s.Etcd = e.cmd.Process
+	return s.wait(ctx, e, s.EtcdURL+"/readyz", http.DefaultClient)
 }
 
 // Client is an HTTP client that trusts the server and is its administrator.

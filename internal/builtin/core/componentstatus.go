@@ -16,8 +16,6 @@ func ComponentStatus(d resource.Deps) *resource.Resource {
 		Plural: "componentstatuses", Kind: "ComponentStatus", Short: []string{"cs"}, Cluster: true,
 		Verbs: resource.Get | resource.List, Virtual: true, Versions: v1[corev1.ComponentStatus](),
 	}.Resource()
-	r.Versions[0].Deprecated = true
-	r.Versions[0].Warning = "v1 ComponentStatus is deprecated in v1.19+"
 	r.Objects = func(ctx context.Context, _ *resource.Change) ([]object.Object, error) {
 		if d.Components == nil {
 			return nil, nil

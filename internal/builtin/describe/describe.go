@@ -149,6 +149,7 @@ func (k Kind) Resource() *resource.Resource {
 			v.Storage = true
 		}
 		v.Codec.Kind.Kind = k.Kind
+		deprecate(v)
 		if k.Fields != nil {
 			v.Fields = k.Fields
 		}
