@@ -72,17 +72,6 @@ func (r *restartable) stop() {
 	}
 }
 
-// Informers of every sort keep an exact mirror of what random writers do, while the server restarts and forgets.
-func TestInformers(t *testing.T) {
-	for _, watchList := range []bool{true, false} {
-		t.Run(fmt.Sprintf("WatchListClient=%v", watchList), func(t *testing.T) {
-			featurestesting.SetFeatureDuringTest(t, features.WatchListClient, watchList)
-			featurestesting.SetFeatureDuringTest(t, features.ClientsAllowCBOR, true)
-			testInformers(t)
-		})
-	}
-}
-
 var mirrored = []schema.GroupVersionResource{
 	corev1.SchemeGroupVersion.WithResource("configmaps"),
 	corev1.SchemeGroupVersion.WithResource("secrets"),
@@ -91,14 +80,17 @@ var mirrored = []schema.GroupVersionResource{
 
 var mirroredNamespaces = []string{"mirror-a", "mirror-b", "mirror-c"}
 
-func testInformers(t *testing.T) {
+// Informers of every sort keep an exact mirror of what random writers do, while the server restarts and forgets.
+func TestInformers(t *testing.T) {
+	featurestesting.SetFeatureDuringTest(t, features.ClientsAllowCBOR, true)
 	r := &restartable{t: t, config: pintle.Config{DataDir: t.TempDir()}}
 	r.start()
 	t.Cleanup(r.stop)
 	cert, key := r.server.Admin()
 	var relists atomic.Int64
+	var spoken sync.Map
 	config := &rest.Config{Host: r.server.URL(), QPS: -1, TLSClientConfig: rest.TLSClientConfig{CAData: r.server.CA(), CertData: cert, KeyData: key}}
-	config.Wrap(func(rt http.RoundTripper) http.RoundTripper { return countRelists{rt, &relists} })
+	config.Wrap(func(rt http.RoundTripper) http.RoundTripper { return countRelists{rt, &relists, &spoken} })
 	client := kubernetes.NewForConfigOrDie(config)
 	for _, name := range mirroredNamespaces {
 		if _, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {
@@ -106,11 +98,10 @@ func testInformers(t *testing.T) {
 		}
 	}
 
-	mirrors, stop := startMirrors(t, config)
-	for _, m := range mirrors {
-		if !cache.WaitForCacheSync(t.Context().Done(), m.informer.HasSynced) {
-			t.Fatal("no sync")
-		}
+	var mirrors []*mirror
+	for _, watchList := range []bool{true, false} {
+		featurestesting.SetFeatureDuringTest(t, features.WatchListClient, watchList)
+		mirrors = append(mirrors, startMirrors(t, config, fmt.Sprintf("WatchListClient=%v", watchList))...)
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -148,9 +139,18 @@ func testInformers(t *testing.T) {
 	await(t, "lists after watches that are too old", func() bool { return relists.Load() >= before+int64(len(mirrors)/3) })
 	end()
 	compareMirrors(t, truth, mirrors)
+	for _, contentType := range []string{"application/json", "application/cbor-seq", "application/vnd.kubernetes.protobuf;stream=watch"} {
+		for _, stateFirst := range []bool{true, false} {
+			if _, ok := spoken.Load(fmt.Sprintf("%s, state first: %v", contentType, stateFirst)); !ok {
+				t.Errorf("no watch spoke %s (state first: %v)", contentType, stateFirst)
+			}
+		}
+	}
 	t.Logf("%d lists by %d informers", relists.Load(), len(mirrors))
 
-	stop()
+	for _, m := range mirrors {
+		m.stop()
+	}
 	r.stop()
 	noneLeft(t, "k8s.io/client-go/tools/cache.", "pintle/internal/")
 }
@@ -158,7 +158,8 @@ func testInformers(t *testing.T) {
 // countRelists counts the requests by which an informer begins anew.
 type countRelists struct {
 	http.RoundTripper
-	n *atomic.Int64
+	n      *atomic.Int64
+	spoken *sync.Map // content types of watches
 }
 
 func (c countRelists) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -167,7 +168,11 @@ func (c countRelists) RoundTrip(r *http.Request) (*http.Response, error) {
 	if list || q.Get("sendInitialEvents") == "true" {
 		c.n.Add(1)
 	}
-	return c.RoundTripper.RoundTrip(r)
+	resp, err := c.RoundTripper.RoundTrip(r)
+	if err == nil && q.Get("watch") != "" {
+		c.spoken.Store(fmt.Sprintf("%s, state first: %v", resp.Header.Get("Content-Type"), q.Get("sendInitialEvents") == "true"), true)
+	}
+	return resp, err
 }
 
 // mirror is an informer, and what its handlers were told.
@@ -178,6 +183,7 @@ type mirror struct {
 	selector  string
 	meta      bool // it has only metadata
 	informer  cache.SharedIndexInformer
+	stop      func() // ends it and those that were started with it
 
 	mu     sync.Mutex
 	told   map[string]string // key to object
@@ -185,8 +191,10 @@ type mirror struct {
 	errs   []string
 }
 
-func startMirrors(t *testing.T, config *rest.Config) (mirrors []*mirror, stop func()) {
+// startMirrors returns informers that have synced.
+func startMirrors(t *testing.T, config *rest.Config, mode string) (mirrors []*mirror) {
 	done := make(chan struct{})
+	var starts []func(<-chan struct{})
 	var shutdown []func()
 	of := func(contentType string) *rest.Config {
 		c := rest.CopyConfig(config)
@@ -194,7 +202,7 @@ func startMirrors(t *testing.T, config *rest.Config) (mirrors []*mirror, stop fu
 		return c
 	}
 	add := func(name string, m *mirror) {
-		m.name, m.told, m.newest = fmt.Sprintf("%s %s in %q of %q", name, m.resource.Resource, m.namespace, m.selector), map[string]string{}, map[string]int64{}
+		m.name, m.told, m.newest = fmt.Sprintf("%s %s %s in %q of %q", mode, name, m.resource.Resource, m.namespace, m.selector), map[string]string{}, map[string]int64{}
 		if _, err := m.informer.AddEventHandler(m); err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +220,7 @@ func startMirrors(t *testing.T, config *rest.Config) (mirrors []*mirror, stop fu
 				}
 				add("typed "+contentType, &mirror{resource: gvr, namespace: scope.namespace, selector: scope.selector, informer: i.Informer()})
 			}
-			defer f.Start(done)
+			starts = append(starts, f.Start)
 			shutdown = append(shutdown, f.Shutdown)
 		}
 		for _, contentType := range []string{kruntime.ContentTypeJSON, kruntime.ContentTypeCBOR} {
@@ -220,24 +228,33 @@ func startMirrors(t *testing.T, config *rest.Config) (mirrors []*mirror, stop fu
 			for _, gvr := range mirrored {
 				add("dynamic "+contentType, &mirror{resource: gvr, namespace: scope.namespace, selector: scope.selector, informer: f.ForResource(gvr).Informer()})
 			}
-			defer f.Start(done)
+			starts = append(starts, f.Start)
 			shutdown = append(shutdown, f.Shutdown)
 		}
 		f := metadatainformer.NewFilteredSharedInformerFactory(metadata.NewForConfigOrDie(rest.CopyConfig(config)), 0, scope.namespace, tweak)
 		for _, gvr := range mirrored {
 			add("metadata", &mirror{resource: gvr, namespace: scope.namespace, selector: scope.selector, meta: true, informer: f.ForResource(gvr).Informer()})
 		}
-		defer f.Start(done)
+		starts = append(starts, f.Start)
 		shutdown = append(shutdown, f.Shutdown)
 	}
-	stop = sync.OnceFunc(func() {
+	for _, start := range starts {
+		start(done)
+	}
+	stop := sync.OnceFunc(func() {
 		close(done)
 		for _, s := range shutdown {
 			s()
 		}
 	})
 	t.Cleanup(stop)
-	return mirrors, stop
+	for _, m := range mirrors {
+		m.stop = stop
+		if !cache.WaitForCacheSync(t.Context().Done(), m.informer.HasSynced) {
+			t.Fatalf("%s: no sync", m.name)
+		}
+	}
+	return mirrors
 }
 
 func (m *mirror) errorf(format string, args ...any) {
