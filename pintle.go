@@ -153,8 +153,10 @@ func New(c Config) (_ *Server, err error) {
 		return nil, err
 	}
 	schemas := schema.NewBuiltin()
-	kinds := builtin.All(resource.Deps{Schemas: schemas, EventTTL: c.EventTTL, NewUID: func() string { return string(c.NewUID()) },
-		Authenticator: tokens})
+	kinds := builtin.All(resource.Deps{
+		Schemas: schemas, EventTTL: c.EventTTL, Authenticator: tokens,
+		NewUID: func() string { return string(c.NewUID()) },
+	})
 	if err := builtin.Configure(kinds, c.RuntimeConfig); err != nil {
 		return nil, err
 	}
@@ -168,13 +170,19 @@ func New(c Config) (_ *Server, err error) {
 		return nil, err
 	}
 	metrics := s.newMetrics()
-	s.engine = engine.New(engine.Config{Observe: observe(metrics), Store: s.store, Cache: s.cache, Catalog: s.catalog, Tracker: patch.NewTracker(),
-		FreshWait: c.freshWait, Clock: c.Clock, NewUID: c.NewUID, Suffix: c.Suffix})
+	s.engine = engine.New(engine.Config{
+		Store: s.store, Cache: s.cache, Catalog: s.catalog, Tracker: patch.NewTracker(),
+		Clock: c.Clock, NewUID: c.NewUID, Suffix: c.Suffix,
+		Observe: observe(metrics), FreshWait: c.freshWait,
+	})
 
 	// Who we are, and the port.
 	serviceIP := c.ServiceCIDR.Addr().Next()
-	if s.certs, err = cert.Ensure(cert.Options{Dir: c.DataDir, CertDir: c.CertDir, CertFile: c.TLSCertFile, KeyFile: c.TLSKeyFile,
-		ClientCAFile: c.ClientCAFile, NoAdmin: c.NoAdmin, Bind: c.BindAddress, ServiceIP: serviceIP.AsSlice(), Now: c.Clock}); err != nil {
+	s.certs, err = cert.Ensure(cert.Options{
+		Dir: c.DataDir, CertDir: c.CertDir, CertFile: c.TLSCertFile, KeyFile: c.TLSKeyFile, ClientCAFile: c.ClientCAFile,
+		NoAdmin: c.NoAdmin, Bind: c.BindAddress, ServiceIP: serviceIP.AsSlice(), Now: c.Clock,
+	})
+	if err != nil {
 		return nil, err
 	}
 	if s.listener = c.Listener; s.listener == nil {
@@ -185,9 +193,13 @@ func New(c Config) (_ *Server, err error) {
 
 	// Who may come in, and the way down.
 	s.handler = rest.New(rest.Config{
-		Engine: rest.FromEngine(s.engine), Catalog: s.catalog, Authn: s.authenticator(tokens), Version: versionInfo(), Metrics: metrics, Logger: c.Logger, Now: c.Clock,
-		Discovery: discovery.New(s.catalog.Load, s.addresses), OpenAPIV3: discovery.NewOpenAPI(discovery.OpenAPIConfig{Snapshot: s.catalog.Load, Schemas: schemas, Version: openAPIVersion, Build: Version, Clock: c.Clock}),
-		Checks: s.checks(), Others: profiling(c), Stopping: s.stopping.Done(),
+		Engine: rest.FromEngine(s.engine), Catalog: s.catalog, Authn: s.authenticator(tokens),
+		Discovery: discovery.New(s.catalog.Load, s.addresses),
+		OpenAPIV3: discovery.NewOpenAPI(discovery.OpenAPIConfig{
+			Snapshot: s.catalog.Load, Schemas: schemas, Version: openAPIVersion, Build: Version, Clock: c.Clock,
+		}),
+		Checks: s.checks(), Version: versionInfo(), Others: profiling(c),
+		Metrics: metrics, Logger: c.Logger, Now: c.Clock, Stopping: s.stopping.Done(),
 		Limits: rest.Limits{Request: c.RequestTimeout, MinWatch: c.MinRequestTimeout, ReadOnly: c.MaxInFlight, Mutating: c.MaxMutatingInFlight},
 	})
 	s.http = s.server()
@@ -302,6 +314,9 @@ func (s *Server) server() *http.Server {
 		conf.CipherSuites = s.cfg.TLSCipherSuites
 	}
 	conf.NextProtos = []string{"h2", "http/1.1"}
+	// Each TLS record is a write to the socket. Small first records help browsers on slow lines; here they would make
+	// three writes of a pod's event and eighty of a list of a hundred objects.
+	conf.DynamicRecordSizingDisabled = true
 	return &http.Server{
 		Handler:           s.counted(s.handler),
 		TLSConfig:         conf,

@@ -248,8 +248,10 @@ func writeProtobufList(w io.Writer, l List, items Items) error {
 	}
 	n := items.Len()
 	size := 1 + uvarintLen(len(head)) + len(head)
-	for i := range n {
+	sizes := make([]uint32, n)
+	for i := range sizes {
 		s := items.Size(i)
+		sizes[i] = uint32(s)
 		size += 1 + uvarintLen(s) + s
 	}
 	g := newGather(w)
@@ -260,7 +262,7 @@ func writeProtobufList(w io.Writer, l List, items Items) error {
 	g.b = append(g.b, head...)
 	for i := range n {
 		g.b = append(g.b, tagItems)
-		g.b = binary.AppendUvarint(g.b, uint64(items.Size(i)))
+		g.b = binary.AppendUvarint(g.b, uint64(sizes[i]))
 		if !g.item(items, i) {
 			return g.err
 		}
