@@ -1,4 +1,4 @@
-// bench measures pintle and the real kube-apiserver with etcd side by side: the same machine, the same run, the same
+// Command bench measures pintle and the real kube-apiserver with etcd side by side: the same machine, the same run, the same
 // client, both as processes over TLS and both synced to disk. It prints what it measured, never a verdict.
 //
 // Nouns: a target is one kind of server (pintle, the reference bare, the reference as it comes); a server is a

@@ -1,4 +1,4 @@
-// pintle is the Kubernetes API server as one binary: flags become a Config, and pintle.Run does the rest.
+// Command pintle is the Kubernetes API server as one binary: flags become a Config, and pintle.Run does the rest.
 //
 // Nouns: a program is what the binary's name makes of it (pintle, or kube-apiserver where it is installed as that);
 // options are what the command line said; the flag set holds pintle's own flags, kube-apiserver's that have an effect

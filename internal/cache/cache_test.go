@@ -308,6 +308,32 @@ func TestEncodingsAreMadeOnceAndCarryTheRevision(t *testing.T) {
 	}
 }
 
+func TestWritersEncodingIsKeptWhileThereIsRoom(t *testing.T) {
+	for _, c := range []struct {
+		bound int64
+		kept  bool
+	}{{1 << 20, true}, {100, false}} {
+		r := newRig(t, Config{EncodingBytes: c.bound})
+		r.put("a", "x")
+		rec, v := r.table().Get(key("a")), r.res.Storage()
+		wrote, err := rec.Append([]byte("before "), v, object.JSON, Full)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := rec.Bytes(v, object.JSON, Full)
+		if err != nil || "before "+string(read) != string(wrote) {
+			t.Fatalf("%s, want %s (%v)", read, wrote, err)
+		}
+		again, _ := rec.Bytes(v, object.JSON, Full)
+		if kept := &again[0] == &read[0]; kept != c.kept {
+			t.Errorf("bound of %d bytes: kept %v", c.bound, kept)
+		}
+		if _, held := r.cache.Size(); held > c.bound {
+			t.Errorf("%d bytes held, bound %d", held, c.bound)
+		}
+	}
+}
+
 func TestResetSendsReadersAway(t *testing.T) {
 	r := newRig(t, Config{})
 	table := r.table()

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"sync"
@@ -87,11 +88,16 @@ func (r *Record) Bytes(v *resource.Version, e object.Encoding, s Shape) ([]byte,
 	}
 	c := r.table.cache
 	if e == object.JSON && c.encoded.Load()+int64(len(b)) <= c.cfg.EncodingBytes {
-		c.encoded.Add(int64(len(b)))
-		b = append(make([]byte, 0, len(b)), b...)
-		r.enc.Store(&encoding{v, e, s, b, r.enc.Load()})
+		b = bytes.Clone(b)
+		r.keep(v, e, s, b)
 	}
 	return b, nil
+}
+
+// keep puts an encoding beside the stored bytes. The caller holds r.mu.
+func (r *Record) keep(v *resource.Version, e object.Encoding, s Shape, b []byte) {
+	r.table.cache.encoded.Add(int64(len(b)))
+	r.enc.Store(&encoding{v, e, s, b, r.enc.Load()})
 }
 
 // Served says whether the record's Value is what v shows in the encoding, but for the resourceVersion:
@@ -103,8 +109,8 @@ func (r *Record) served(v *resource.Version, e object.Encoding) bool {
 	return v == r.table.storage && e == r.table.storedAs && !r.foreign
 }
 
-// Append appends what Bytes would return. What has to be made is not kept: it is for somebody who is likely to be the
-// only one to ask, such as the writer of the record.
+// Append appends what Bytes would return, for somebody who may well be the only one to ask, such as the writer of the
+// record. What has to be made is kept only while there is plenty of room: a reader may follow the writer.
 func (r *Record) Append(dst []byte, v *resource.Version, e object.Encoding, s Shape) ([]byte, error) {
 	if s == Full && r.served(v, e) {
 		return object.AppendServed(dst, r.Value, &r.Head, r.Revision), nil
@@ -112,8 +118,24 @@ func (r *Record) Append(dst []byte, v *resource.Version, e object.Encoding, s Sh
 	if b := r.find(v, e, s); b != nil {
 		return append(dst, b...), nil
 	}
-	return r.encode(dst, v, e, s)
+	at := len(dst)
+	dst, err := r.encode(dst, v, e, s)
+	if err != nil {
+		return dst, err
+	}
+	c := r.table.cache
+	if made := dst[at:]; e == object.JSON && c.encoded.Load()+int64(len(made)) <= c.cfg.EncodingBytes/plenty {
+		r.mu.Lock()
+		if r.find(v, e, s) == nil {
+			r.keep(v, e, s, bytes.Clone(made))
+		}
+		r.mu.Unlock()
+	}
+	return dst, nil
 }
+
+// plenty is the part of EncodingBytes that encodings nobody has asked for twice may fill.
+const plenty = 4
 
 func (r *Record) find(v *resource.Version, e object.Encoding, s Shape) []byte {
 	for n := r.enc.Load(); n != nil; n = n.next {

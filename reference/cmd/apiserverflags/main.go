@@ -1,4 +1,4 @@
-// apiserverflags prints every flag of the reference kube-apiserver, hidden and deprecated ones included, one a line:
+// Command apiserverflags prints every flag of the reference kube-apiserver, hidden and deprecated ones included, one a line:
 // section, name, shorthand, type, value without a word after it, default, deprecation. cmd/pintle's table of flags
 // is made from it:
 //
