@@ -25,26 +25,8 @@ func (e *Engine) Delete(ctx context.Context, req *request.Request, t Target, o *
 	if slices.Contains(t.Resource.Rules.Immortal, t.Name) {
 		return Result{}, apierrors.NewForbidden(t.GR(), t.Name, errors.New("this namespace may not be deleted"))
 	}
-	table, err := e.Cache.Table(ctx, t.Resource)
-	if err != nil {
-		return Result{}, e.status(err, t)
-	}
-	a := attempt{Engine: e, mutation: &mutation{t: t, req: req, dryRun: len(o.DryRun) > 0}, table: table}
-	a.old = table.Get(t.key())
-	for range tries {
-		res, again, err := a.deleteOnce(ctx, o)
-		if again {
-			continue
-		}
-		if err != nil && e.Store.Shared() && !a.live {
-			if lerr := a.relive(ctx); lerr != nil {
-				return Result{}, e.status(lerr, t)
-			}
-			continue
-		}
-		return res, e.status(err, t)
-	}
-	return Result{}, apierrors.NewConflict(t.GR(), t.Name, errors.New("too many lost races"))
+	m := &mutation{t: t, req: req, dryRun: len(o.DryRun) > 0}
+	return e.attempts(ctx, m, func(a *attempt) (Result, bool, error) { return a.deleteOnce(ctx, o) })
 }
 
 func (a *attempt) deleteOnce(ctx context.Context, o *metav1.DeleteOptions) (res Result, again bool, err error) {

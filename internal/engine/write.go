@@ -48,6 +48,12 @@ const tries = 10000
 
 // write takes a mutation from the old object to the synced commit.
 func (e *Engine) write(ctx context.Context, m *mutation) (Result, error) {
+	return e.attempts(ctx, m, func(a *attempt) (Result, bool, error) { return a.once(ctx) })
+}
+
+// attempts makes a change of the target's object until it is done, refused, or has lost too many races. A refusal for
+// what the cache said is decided once more on the live object where another server may have written since.
+func (e *Engine) attempts(ctx context.Context, m *mutation, once func(*attempt) (Result, bool, error)) (Result, error) {
 	table, err := e.Cache.Table(ctx, m.t.Resource)
 	if err != nil {
 		return Result{}, e.status(err, m.t)
@@ -55,12 +61,11 @@ func (e *Engine) write(ctx context.Context, m *mutation) (Result, error) {
 	a := attempt{Engine: e, mutation: m, table: table}
 	a.old = table.Get(m.t.key())
 	for range tries {
-		res, again, err := a.once(ctx)
+		res, again, err := once(&a)
 		if again {
 			continue
 		}
 		if err != nil && e.Store.Shared() && !a.live {
-			// Refused for what the cache said; another server may have written since.
 			if lerr := a.relive(ctx); lerr != nil {
 				return Result{}, e.status(lerr, m.t)
 			}

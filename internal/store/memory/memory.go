@@ -264,7 +264,7 @@ func (s *Store) Watch(ctx context.Context, from int64) (store.Watch, error) {
 	if from < s.Compacted() {
 		return nil, store.ErrCompacted
 	}
-	return &watch{log: s.log, at: from, done: make(chan struct{})}, nil
+	return s.log.Cursor(from, nil), nil
 }
 
 // Revision implements store.Store.
@@ -315,41 +315,3 @@ func (s *Store) Close() error {
 	s.log.Close(store.ErrClosed)
 	return nil
 }
-
-// watch is a cursor into the log.
-type watch struct {
-	log  *eventlog.Log
-	at   int64
-	once sync.Once
-	done chan struct{}
-}
-
-func (w *watch) Next(ctx context.Context) ([]store.Event, int64, error) {
-	for {
-		select {
-		case <-w.done:
-			return nil, 0, store.ErrClosed
-		default:
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, 0, err
-		}
-		events, wake, ok, err := w.log.After(w.at)
-		switch {
-		case err != nil:
-			return nil, 0, err
-		case !ok:
-			return nil, 0, store.ErrCompacted
-		case len(events) > 0:
-			w.at = events[len(events)-1].Revision
-			return events, w.at, nil
-		}
-		select {
-		case <-wake:
-		case <-ctx.Done():
-		case <-w.done:
-		}
-	}
-}
-
-func (w *watch) Close() { w.once.Do(func() { close(w.done) }) }
