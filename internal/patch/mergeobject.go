@@ -63,7 +63,8 @@ func mergeJSON(doc, patch map[string]any) map[string]any {
 	return doc
 }
 
-// pruneNulls removes null fields, which in something new are nothing; elements of lists stay.
+// pruneNulls removes the null fields of a patch's value that there is nothing to remove for: in something new they are
+// nothing. Elements of lists stay.
 func pruneNulls(v any) {
 	switch v := v.(type) {
 	case map[string]any:

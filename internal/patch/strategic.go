@@ -202,7 +202,7 @@ func strategicField(t reflect.Type, doc map[string]any, key string, patch any) e
 		return nil
 	}
 	if !ok || reflect.TypeOf(old) != reflect.TypeOf(patch) {
-		dropNulls(patch)
+		pruneNulls(patch)
 	}
 	if v, keep := dropDirectives(patch); keep {
 		doc[key] = v
@@ -210,24 +210,6 @@ func strategicField(t reflect.Type, doc map[string]any, key string, patch any) e
 		delete(doc, key)
 	}
 	return nil
-}
-
-// dropNulls removes the nulls of a patch's value that there is nothing to remove for.
-func dropNulls(v any) {
-	switch v := v.(type) {
-	case map[string]any:
-		for k, x := range v {
-			if x == nil {
-				delete(v, k)
-			} else {
-				dropNulls(x)
-			}
-		}
-	case []any:
-		for _, x := range v {
-			dropNulls(x)
-		}
-	}
 }
 
 // dropDirectives removes maps that are directives; keep is false if v is one itself.
