@@ -83,6 +83,9 @@ type Schema struct {
 	Nullable        bool
 	PreserveUnknown bool // x-kubernetes-preserve-unknown-fields
 	Embedded        bool // x-kubernetes-embedded-resource
+
+	// Rules are the node's x-kubernetes-validations; nil when it has none.
+	Rules *Rules
 }
 
 // Property is a named field of an Object. The schema-level extensions that OpenAPI writes beside a $ref
