@@ -246,9 +246,6 @@ type Subresource struct {
 	Reset pschema.Paths
 	// Untracked is what apply must not own here, where that is not Reset.
 	Untracked pschema.Paths
-	// Only, when it is set, is all that a write here may change, and all that apply may own; "*" stands for each
-	// element of a list. Prepare sees to it that nothing else changes; field tracking needs the paths.
-	Only pschema.Paths
 	// Generation says that a write here counts towards metadata.generation as one of the resource itself does.
 	Generation bool
 	// Parent says that the subresource reads and writes the parent object itself (status, resize, ...), as

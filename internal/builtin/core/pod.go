@@ -27,7 +27,9 @@ func Pod() *resource.Resource {
 		Subs: []resource.Subresource{
 			{Name: "attach", Kind: v1Kind("PodAttachOptions"), Verbs: describe.Streams},
 			binding(),
-			{Name: "ephemeralcontainers", Verbs: describe.Write, Parent: true, Generation: true, Only: onlyEphemeral},
+			// Prepare keeps what these and resize must not change; who writes through them owns all that was sent, as in
+			// the reference, whose storage never asks its strategies' filters.
+			{Name: "ephemeralcontainers", Verbs: describe.Write, Parent: true, Generation: true},
 			{
 				Name: "eviction", Kind: schema.GroupVersionKind{Group: "policy", Version: "v1", Kind: "Eviction"},
 				Verbs: resource.Create, Body: func() object.Object { return &policyv1.Eviction{} },
@@ -36,7 +38,7 @@ func Pod() *resource.Resource {
 			{Name: "log", Verbs: resource.Get},
 			{Name: "portforward", Kind: v1Kind("PodPortForwardOptions"), Verbs: describe.Streams},
 			proxy("PodProxyOptions"),
-			{Name: "resize", Verbs: describe.Write, Parent: true, Generation: true, Only: onlyResize},
+			{Name: "resize", Verbs: describe.Write, Parent: true, Generation: true},
 		},
 		FieldError: describe.Unsupported,
 		Fields:     podFields(),
@@ -48,15 +50,6 @@ func Pod() *resource.Resource {
 func v1Kind(kind string) schema.GroupVersionKind {
 	return schema.GroupVersionKind{Version: "v1", Kind: kind}
 }
-
-// What the two subresources that write a part of the spec may change.
-var (
-	onlyEphemeral = pschema.Paths{"spec": {"ephemeralContainers": nil}}
-	onlyResize    = pschema.Paths{"spec": {
-		"containers":     {"*": {"resources": nil, "resizePolicy": nil}},
-		"initContainers": {"*": {"resources": nil, "resizePolicy": nil}},
-	}}
-)
 
 func podFields() map[string]func(object.Object) string {
 	node := describe.Field(func(p *corev1.Pod) string { return p.Spec.NodeName })
