@@ -44,6 +44,7 @@ type Cache struct {
 
 	mu      sync.RWMutex
 	tables  map[string]*Table
+	current map[string]*resource.Resource // by prefix, of those that can change
 	applied int64
 	logs    fifo  // which table's log holds the oldest event, across all tables
 	logSize int64 // bytes that the logs hold
@@ -65,6 +66,9 @@ type waiter struct {
 // ErrGone says that a revision is older than what can be told.
 var ErrGone = errors.New("cache: revision is too old")
 
+// ErrEnded says that a table's resource is served in another way now, or not any more: whoever follows it begins anew.
+var ErrEnded = errors.New("cache: the resource has changed")
+
 // New starts following the store. Close ends it.
 func New(c Config) (*Cache, error) {
 	if c.LogBytes == 0 {
@@ -77,7 +81,7 @@ func New(c Config) (*Cache, error) {
 		c.Logger = slog.Default()
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	k := &Cache{cfg: c, tables: map[string]*Table{}, ended: make(chan struct{}), cancel: cancel}
+	k := &Cache{cfg: c, tables: map[string]*Table{}, current: map[string]*resource.Resource{}, ended: make(chan struct{}), cancel: cancel}
 	rev, err := c.Store.Revision(ctx)
 	if err != nil {
 		cancel()
@@ -267,10 +271,13 @@ func (c *Cache) Table(ctx context.Context, r *resource.Resource) (*Table, error)
 	t := c.tables[r.Prefix]
 	c.mu.RUnlock()
 	if t == nil {
-		fresh := newTable(c, r) // outside the lock: it panics for what is not stored
+		r.Storage() // panics outside the lock for what is not stored
 		c.mu.Lock()
+		if now := c.current[r.Prefix]; now != nil {
+			r = now
+		}
 		if t = c.tables[r.Prefix]; t == nil {
-			t = fresh
+			t = newTable(c, r)
 			c.tables[r.Prefix] = t
 		}
 		c.mu.Unlock()
@@ -279,6 +286,29 @@ func (c *Cache) Table(ctx context.Context, r *resource.Resource) (*Table, error)
 		return t, nil
 	}
 	return t, t.load(ctx)
+}
+
+// Replace ends the table of a resource that has changed, or that is gone (a nil r). Cursors yield what is left and end;
+// the next who asks for the resource gets a table of r, whatever older descriptor he asks with.
+func (c *Cache) Replace(prefix string, r *resource.Resource) {
+	c.mu.Lock()
+	t := c.tables[prefix]
+	if t != nil {
+		t.ended.Store(true)
+		t.wakeAll()
+	}
+	delete(c.tables, prefix)
+	if r != nil {
+		c.current[prefix] = r
+	} else {
+		delete(c.current, prefix)
+	}
+	c.mu.Unlock()
+	if t != nil {
+		for _, rec := range t.root.Load().From(store.Key{}) {
+			rec.release()
+		}
+	}
 }
 
 // Count is the number of the resource's records, if its table has been loaded.
@@ -303,6 +333,7 @@ func (c *Cache) Size() (logs, encodings int64) {
 // again. obj is the object in the storage version.
 func (t *Table) Prepare(key store.Key, value []byte, head object.Head, obj object.Object) *Record {
 	r := &Record{Key: key, Value: value, Head: head, table: t}
+	r.form.Store(canonical)
 	r.setFields(obj)
 	t.pmu.Lock()
 	if t.prepared == nil {

@@ -102,6 +102,9 @@ func (cu *Cursor) Take(buf []*Event, most int) (events []*Event, drained int64, 
 		return append(buf, rest[:most]...), 0, nil, nil
 	}
 	cu.pos += uint64(len(rest))
+	if len(rest) == 0 && t.ended.Load() {
+		return buf, 0, nil, ErrEnded
+	}
 	t.awaited.Store(true)
 	return append(buf, rest...), max(t.cache.applied, t.at), t.wake, nil
 }

@@ -35,6 +35,8 @@ type Record struct {
 	fields []string // the selectable fields' values, in the order of table.fields
 	// foreign says that the bytes hold another version than the one that is stored today.
 	foreign bool
+	// form says whether the bytes are what this server would write of the object under today's schema.
+	form atomic.Int32
 
 	enc atomic.Pointer[encoding]
 	mu  sync.Mutex // making encodings
@@ -49,6 +51,13 @@ type encoding struct {
 	next    *encoding
 }
 
+// The forms of a record.
+const (
+	unlooked  int32 = iota // nobody has looked yet
+	canonical              // the bytes are what the object is
+	outdated               // the object is what Version.Restore makes of them
+)
+
 // Object decodes the record afresh, in the storage version with its resourceVersion.
 func (r *Record) Object() (object.Object, error) { return r.In(r.table.storage) }
 
@@ -62,6 +71,9 @@ func (r *Record) In(v *resource.Version) (object.Object, error) {
 		}
 	}
 	obj, err := from.Codec.DecodeStored(r.Value, r.Revision)
+	if err == nil && from.Restore != nil && r.form.Load() != canonical {
+		err = from.Restore(obj)
+	}
 	if err != nil || from == v {
 		return obj, err
 	}
@@ -96,6 +108,9 @@ func (r *Record) Bytes(v *resource.Version, e object.Encoding, s Shape) ([]byte,
 
 // keep puts an encoding beside the stored bytes. The caller holds r.mu.
 func (r *Record) keep(v *resource.Version, e object.Encoding, s Shape, b []byte) {
+	if r.table.ended.Load() {
+		return // nobody would count it out again
+	}
 	r.table.cache.encoded.Add(int64(len(b)))
 	r.enc.Store(&encoding{v, e, s, b, r.enc.Load()})
 }
@@ -106,7 +121,23 @@ func (r *Record) Served(v *resource.Version, e object.Encoding) bool { return r.
 
 // served says whether the stored bytes are the answer, but for the resourceVersion.
 func (r *Record) served(v *resource.Version, e object.Encoding) bool {
-	return v == r.table.storage && e == r.table.storedAs && !r.foreign
+	return v == r.table.storage && e == r.table.storedAs && !r.foreign && (v.Restore == nil || r.canonical())
+}
+
+// canonical says whether the stored bytes are what the object is today, which is looked at once.
+func (r *Record) canonical() bool {
+	if f := r.form.Load(); f != unlooked {
+		return f == canonical
+	}
+	form := outdated
+	if obj, err := r.Object(); err == nil {
+		value, _, err := r.table.storage.Codec.AppendStored(make([]byte, 0, len(r.Value)), obj)
+		if err == nil && bytes.Equal(value, r.Value) {
+			form = canonical
+		}
+	}
+	r.form.Store(form)
+	return form == canonical
 }
 
 // Append appends what Bytes would return, for somebody who may well be the only one to ask, such as the writer of the

@@ -66,6 +66,7 @@ type Table struct {
 
 	loadMu sync.Mutex
 	loaded atomic.Bool
+	ended  atomic.Bool // by Cache.Replace
 
 	pmu      sync.Mutex
 	prepared map[store.Key]*Record

@@ -74,7 +74,7 @@ func (e *Engine) patched(codec *object.Codec, t Target, req *request.Request, ol
 	}
 	if p.Type == types.MergePatchType {
 		if obj, ok := e.Tracker.MergeObject(old, p.Data); ok {
-			return obj, nil
+			return obj, e.prune(codec, t, req, obj, nil, string(p.Data), validation)
 		}
 	}
 	doc, err := codec.Append(nil, object.JSON, old)
@@ -102,7 +102,20 @@ func (e *Engine) patched(codec *object.Codec, t Target, req *request.Request, ol
 	if err != nil {
 		return nil, invalidPatch(string(out), err.Error())
 	}
-	return obj, report(req, string(out), append(found, more...), validation)
+	return obj, e.prune(codec, t, req, obj, append(found, more...), string(out), validation)
+}
+
+// prune drops what the target's schema does not know from a patched object, and reports it with what was found before.
+// shown is what a refusal shows of the patch.
+func (e *Engine) prune(codec *object.Codec, t Target, req *request.Request, obj object.Object, found []string, shown, validation string) error {
+	if f := t.Version.Prune; f != nil && codec == t.Version.Codec {
+		unknown, err := f(obj, checks(validation))
+		if err != nil {
+			return invalidPatch(shown, err.Error())
+		}
+		found = append(found, unknown...)
+	}
+	return report(req, shown, found, validation)
 }
 
 // versionless refuses a patch that leaves no apiVersion. The reference reads what is left as its internal version,
@@ -158,10 +171,16 @@ func (e *Engine) apply(t Target, req *request.Request, old object.Object, p Patc
 		old.GetObjectKind().SetGroupVersionKind(t.Kind())
 	}
 	obj, err := e.merged(t.Version.Schema(), manager(t, req, o.FieldManager), req, old, p, o, resetOf(t), e.converter(t))
-	if err == nil {
-		setDefaults(t, obj)
+	if err != nil {
+		return nil, err
 	}
-	return obj, err
+	if f := t.Version.Prune; f != nil {
+		if _, err := f(obj, false); err != nil {
+			return nil, err
+		}
+	}
+	setDefaults(t, obj)
+	return obj, nil
 }
 
 // merged is apply for any kind: it has a schema, and a manager says who applies in which version.

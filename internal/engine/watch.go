@@ -118,8 +118,11 @@ func (w *Watch) Close() {
 	}
 }
 
+// ErrWatchEnded says that the resource is served in another way now: the watch ends as if its time were up.
+var ErrWatchEnded = errors.New("the watched resource has changed")
+
 // Next blocks until there is something to tell. The slice is valid until the next call. Errors: 410 when the
-// watcher has fallen behind the log; the context's.
+// watcher has fallen behind the log; ErrWatchEnded; the context's.
 func (w *Watch) Next(ctx context.Context) ([]Event, error) {
 	w.out = w.out[:0]
 	if len(w.initial) > 0 {
@@ -143,6 +146,9 @@ func (w *Watch) Next(ctx context.Context) ([]Event, error) {
 		}
 		taken, drained, wake, err := w.cursor.Take(w.taken[:0], takeAtMost)
 		w.taken = taken
+		if errors.Is(err, cache.ErrEnded) {
+			return nil, ErrWatchEnded
+		}
 		if err != nil {
 			return nil, tooOld(w.told, w.told+1)
 		}

@@ -162,20 +162,20 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 		return res, false, conflict(t)
 	}
 
-	// 5. From here on in the storage version: what the server owns, and the kind's own rules.
-	newStored, oldStored := obj, old
-	if t.Version != storage {
-		if newStored, err = resource.Convert(ctx, obj.DeepCopyObject().(object.Object), t.Version, storage); err != nil {
+	// 5. From here on in the version of the hooks: what the server owns, and the kind's own rules.
+	convert := t.Version != storage && !t.Resource.Rules.InRequestVersion
+	if convert {
+		if obj, err = resource.Convert(ctx, obj.DeepCopyObject().(object.Object), t.Version, storage); err != nil {
 			return res, false, err
 		}
 		if old != nil {
-			if oldStored, err = a.old.Object(); err != nil {
+			if old, err = a.old.Object(); err != nil {
 				return res, false, err
 			}
 		}
 	}
 	c := &resource.Change{Req: a.req, Op: resource.OpUpdate, Resource: t.Resource, Version: t.Version, Sub: t.Sub,
-		Namespace: t.Namespace, Name: t.Name, Old: oldStored, New: newStored, DryRun: a.dryRun, Now: now}
+		Namespace: t.Namespace, Name: t.Name, Old: old, New: obj, DryRun: a.dryRun, Now: now}
 	if creating {
 		c.Op, c.Old = resource.OpCreate, nil
 	}
@@ -196,16 +196,22 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 		return res, false, a.exists()
 	}
 
-	// 7. An update that takes the last finalizer off a dying object is its deletion.
-	if !creating && released(t.Resource, oldStored, newStored) {
-		return a.finish(ctx, newStored)
+	// 7. An update that takes the last finalizer off a dying object is its deletion. All else ends in the storage version.
+	last := !creating && released(t.Resource, old, obj)
+	if !creating && !last {
+		a.Tracker.KeepTimes(old, obj)
+	}
+	if t.Version != storage && !convert {
+		if obj, err = resource.Convert(ctx, obj.DeepCopyObject().(object.Object), t.Version, storage); err != nil {
+			return res, false, err
+		}
+	}
+	if last {
+		return a.finish(ctx, obj)
 	}
 
 	// 8. Encode. Equal bytes: nothing to write.
-	if !creating {
-		a.Tracker.KeepTimes(oldStored, newStored)
-	}
-	value, head, err := storage.Codec.AppendStored(nil, newStored)
+	value, head, err := storage.Codec.AppendStored(nil, obj)
 	if err != nil {
 		return res, false, err
 	}
@@ -226,7 +232,7 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 	guards = append(guards, a.guards...)
 	op := store.Op{Key: t.key(), Value: value}
 	if ttl := t.Resource.Rules.TTL; ttl != nil {
-		op.TTL = ttl(newStored)
+		op.TTL = ttl(obj)
 	}
 	ops := append([]store.Op{op}, a.ops...)
 	if also := t.Resource.Also; also != nil {
@@ -238,7 +244,7 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 			return res, false, err
 		}
 	}
-	rec := a.table.Prepare(op.Key, value, head, newStored)
+	rec := a.table.Prepare(op.Key, value, head, obj)
 	kind := "update"
 	if creating {
 		kind = "create"

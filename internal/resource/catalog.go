@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-
-	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // Row is what a group, version and resource name leads to: a local Resource in one of its versions, or the
@@ -19,7 +17,8 @@ type Row struct {
 // Group is an API group as discovery lists it.
 type Group struct {
 	Name     string
-	Versions []GroupVersion // by priority; the first is preferred
+	Versions []GroupVersion            // by priority; the first is preferred
+	index    map[string]map[string]Row // version, resource
 }
 
 // GroupVersion is one version of a Group, with its rows in discovery's order.
@@ -28,22 +27,44 @@ type GroupVersion struct {
 	Rows []Row
 }
 
+// NewGroup makes a group whose rows can be found. One that has not changed can be set again at no cost.
+func NewGroup(name string, versions []GroupVersion) Group {
+	g := Group{Name: name, Versions: versions, index: make(map[string]map[string]Row, len(versions))}
+	for _, v := range versions {
+		rows := make(map[string]Row, len(v.Rows))
+		for _, r := range v.Rows {
+			if r.Resource != nil {
+				rows[r.Resource.Names.Plural] = r
+			}
+		}
+		g.index[v.Name] = rows
+	}
+	return g
+}
+
 // Snapshot is the Catalog at one instant.
 type Snapshot struct {
 	Groups []Group // in discovery's order, the core group ("") first
-	rows   map[schema.GroupVersionResource]Row
-	gvs    map[schema.GroupVersion]bool
+	byName map[string]*Group
 }
+
+// Group returns the group called name, or nil.
+func (s *Snapshot) Group(name string) *Group { return s.byName[name] }
 
 // Lookup returns the row of a group, version and plural resource name.
 func (s *Snapshot) Lookup(group, version, resource string) (Row, bool) {
-	r, ok := s.rows[schema.GroupVersionResource{Group: group, Version: version, Resource: resource}]
+	g := s.byName[group]
+	if g == nil {
+		return Row{}, false
+	}
+	r, ok := g.index[version][resource]
 	return r, ok
 }
 
 // HasVersion says whether anything is served in the group and version.
 func (s *Snapshot) HasVersion(group, version string) bool {
-	return s.gvs[schema.GroupVersion{Group: group, Version: version}]
+	g := s.byName[group]
+	return g != nil && g.index[version] != nil
 }
 
 // Resources yields each stored Resource once, served or not.
@@ -78,20 +99,17 @@ func (c *Catalog) Load() *Snapshot {
 	return &Snapshot{}
 }
 
-// Set replaces the whole table. Versions that are not Served get no row.
+// Set replaces the whole table, which it owns from now on. Versions that are not Served get no row.
 func (c *Catalog) Set(groups []Group) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := &Snapshot{Groups: groups, rows: map[schema.GroupVersionResource]Row{}, gvs: map[schema.GroupVersion]bool{}}
-	for _, g := range groups {
-		for _, v := range g.Versions {
-			s.gvs[schema.GroupVersion{Group: g.Name, Version: v.Name}] = true
-			for _, r := range v.Rows {
-				if r.Resource != nil {
-					s.rows[schema.GroupVersionResource{Group: g.Name, Version: v.Name, Resource: r.Resource.Names.Plural}] = r
-				}
-			}
+	s := &Snapshot{Groups: groups, byName: make(map[string]*Group, len(groups))}
+	for i := range groups {
+		g := &groups[i]
+		if g.index == nil {
+			*g = NewGroup(g.Name, g.Versions)
 		}
+		s.byName[g.Name] = g
 	}
 	c.snap.Store(s)
 }

@@ -89,7 +89,7 @@ type Resource struct {
 	// NoColumns says that the kind will never have columns of its own: its tables show Created At, not Age.
 	NoColumns bool
 
-	// The hooks take the storage version and may be nil.
+	// The hooks take the storage version (Rules.InRequestVersion: that of the request) and may be nil.
 
 	// Prepare sets what the server owns, after the generic rules (Rules.Reset and so on) were applied.
 	Prepare  func(context.Context, *Change) error
@@ -133,6 +133,9 @@ func (r *Resource) Storage() *Version {
 type Rules struct {
 	CreateOnUpdate      bool // a PUT of an object that does not exist creates it
 	UnconditionalUpdate bool // a PUT without resourceVersion overwrites whatever is there
+	// InRequestVersion has the generic rules and the hooks of writes work in the version of the request: the object is
+	// converted to the storage version last. Custom resources are validated by the schema of the version that is asked.
+	InRequestVersion bool
 	// ValidateName says what is wrong with a name (prefix: it is a generateName). Nil means a DNS subdomain.
 	ValidateName func(name string, prefix bool) []string
 	// QualifiedFinalizers refuses finalizers without a domain, but for the three that Kubernetes itself has.
@@ -182,6 +185,13 @@ type Version struct {
 	// Default fills in what the client may leave out and folds deprecated fields into their successors. It is
 	// applied to each object of this version that is decoded, merged or patched, before fields are tracked.
 	Default func(object.Object)
+	// Prune drops what the schema does not know from an object of this version that was decoded, patched or applied, and
+	// refuses metadata that is none. When report, it tells what it has dropped, as strict decoding does. Nil: decoding
+	// has left nothing to drop.
+	Prune func(obj object.Object, report bool) (unknown []string, err error)
+	// Restore makes an object that was stored under another schema what it would be today: pruned and defaulted. Nil:
+	// what was stored needs no looking at.
+	Restore func(object.Object) error
 	// Fields are the field selectors beyond metadata.name and metadata.namespace. They take an object of the
 	// storage version, whichever version they belong to.
 	Fields map[string]func(object.Object) string

@@ -60,6 +60,13 @@ func (c *call) decode(e object.Encoding, body []byte, fieldValidation string) (o
 	if err != nil {
 		return nil, apierrors.NewBadRequest(c.refusal(codec, err, body))
 	}
+	if f := c.t.Version.Prune; f != nil && codec == c.t.Version.Codec && obj.GetObjectKind().GroupVersionKind() == codec.Kind {
+		unknown, err := f(obj, fieldValidation != metav1.FieldValidationIgnore)
+		if err != nil {
+			return nil, apierrors.NewBadRequest(codec.BadRequest(err, body))
+		}
+		found = append(found, unknown...)
+	}
 	if len(found) > 0 {
 		if fieldValidation == metav1.FieldValidationStrict {
 			got := obj.GetObjectKind().GroupVersionKind()
@@ -110,15 +117,14 @@ func (c *call) refusal(codec *object.Codec, err error, body []byte) string {
 
 // isServed says whether the server has the kind.
 func (c *call) isServed(kind schema.GroupVersionKind) bool {
-	snap := c.s.Catalog.Load()
-	for i := range snap.Groups {
-		if g := &snap.Groups[i]; g.Name == kind.Group {
-			for _, v := range g.Versions {
-				for _, r := range v.Rows {
-					if r.Version != nil && r.Version.Codec.Kind == kind {
-						return true
-					}
-				}
+	g := c.s.Catalog.Load().Group(kind.Group)
+	if g == nil {
+		return false
+	}
+	for _, v := range g.Versions {
+		for _, r := range v.Rows {
+			if r.Version != nil && r.Version.Codec.Kind == kind {
+				return true
 			}
 		}
 	}

@@ -37,15 +37,7 @@ func (s *Server) route(c *call) {
 }
 
 func hasGroup(snap *resource.Snapshot, group string) bool {
-	if group == "" {
-		return false
-	}
-	for i := range snap.Groups {
-		if snap.Groups[i].Name == group {
-			return true
-		}
-	}
-	return false
+	return group != "" && snap.Group(group) != nil
 }
 
 // shape is what kind of path a resource's path is.

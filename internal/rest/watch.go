@@ -108,7 +108,7 @@ func (w *watching) run() {
 
 // tell writes a batch of events, or why there are no more of them, and says whether there may be more.
 func (w *watching) tell(batch []engine.Event, err error) bool {
-	if err != nil && w.ctx.Err() != nil {
+	if err != nil && (w.ctx.Err() != nil || errors.Is(err, engine.ErrWatchEnded)) {
 		return false
 	}
 	p := scratch.Get().(*[]byte)
