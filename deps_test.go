@@ -48,6 +48,7 @@ var outside = []struct{ path, only, why string }{
 	{"sigs.k8s.io/structured-merge-diff", "nobody", "it is the oracle of internal/patch's tests, not its engine"},
 	{"github.com/cockroachdb/pebble", "internal/store/embed", "one store knows its medium"},
 	{"go.etcd.io/etcd", "internal/store/etcd", "one store knows its medium"},
+	{"k8s.io/client-go/util/jsonpath", "internal/crd", "its answers are the rule for printer columns; it imports nothing else of client-go"},
 	{"k8s.io/client-go", "pintletest internal/script", "the server is not its own client"},
 	{"net/http/httptest", "nobody", "it belongs in tests"},
 	{"testing", "pintletest internal/store/storetest", "it belongs in tests"},

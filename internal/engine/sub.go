@@ -45,7 +45,11 @@ func (e *Engine) writeSub(ctx context.Context, req *request.Request, t Target, o
 		var shown object.Object
 		var err error
 		if t.Sub.View != nil {
-			if shown, err = t.Sub.View(old); err != nil {
+			start := t.Sub.Start
+			if start == nil {
+				start = t.Sub.View
+			}
+			if shown, err = start(old); err != nil {
 				return nil, err
 			}
 			managers, err := patch.ToScale(old.GetManagedFields(), counted(t))

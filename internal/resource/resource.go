@@ -272,8 +272,12 @@ type Subresource struct {
 	// be written it sets c.New to a changed copy, whose resourceVersion, if any, must be the parent's current one.
 	// A nil answer means View's.
 	Do func(context.Context, *Change) (runtime.Object, []Guard, []Write, error)
+	// Start, when it is set, is View for a write to start from: a scale may have no replicas before its first one.
+	Start func(parent object.Object) (object.Object, error)
 	// Body makes an empty body for Do.
-	Body    func() object.Object
+	Body func() object.Object
+	// Columns are those of tables of Kind.
+	Columns []Column
 	Connect func(context.Context, *Change) (http.Handler, error)
 }
 
@@ -281,7 +285,9 @@ type Subresource struct {
 type Column struct {
 	Name, Type, Format, Description string
 	Priority                        int32
-	Cell                            func(object.Object) any
+	// Cell is a row's value at a point in time. Where no column has one, they are the name and the age, which need no
+	// object.
+	Cell func(obj object.Object, now time.Time) any
 }
 
 // Guard is a condition on another object of the same commit: it must be at this resourceVersion ("" : absent).

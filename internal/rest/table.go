@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -46,7 +47,11 @@ type table struct {
 
 func (c *call) newTable() (*table, error) {
 	t := &table{c: c, now: c.s.Now(), columns: c.t.Version.Columns}
-	t.plain, t.dated = len(t.columns) == 0, c.t.Resource.NoColumns
+	if sub := c.t.Sub; sub != nil && !sub.Parent {
+		t.columns = sub.Columns
+	}
+	t.plain = !slices.ContainsFunc(t.columns, func(c resource.Column) bool { return c.Cell != nil })
+	t.dated = c.t.Resource.NoColumns
 	if q := c.query(); q != nil {
 		var o metav1.TableOptions
 		if err := metav1.Convert_url_Values_To_v1_TableOptions(&q, &o, nil); err != nil {
@@ -182,7 +187,7 @@ func (t *table) begin(dst []byte, meta metav1.ListMeta, columns bool) ([]byte, e
 	switch {
 	case t.dated:
 		defs[1] = createdColumn
-	case !t.plain:
+	case len(t.columns) > 0:
 		defs = defs[:0:0]
 		for _, col := range t.columns {
 			defs = append(defs, metav1.TableColumnDefinition{Name: col.Name, Type: col.Type, Format: col.Format,
@@ -258,7 +263,7 @@ func (t *table) objectRow(dst []byte, obj object.Object, kind schema.GroupVersio
 func (t *table) values(obj object.Object) []any {
 	values := make([]any, len(t.columns))
 	for i, col := range t.columns {
-		values[i] = col.Cell(obj)
+		values[i] = col.Cell(obj, t.now)
 	}
 	return values
 }
