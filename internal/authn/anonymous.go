@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/pintle-io/pintle/internal/request"
@@ -18,7 +19,7 @@ func NewAnonymous() *Anonymous {
 }
 
 // Authenticate implements Authenticator.
-func (a *Anonymous) Authenticate(r *http.Request) (*request.User, bool, error) {
+func (a *Anonymous) Authenticate(_ context.Context, r *http.Request) (*request.User, bool, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return nil, false, nil
 	}

@@ -12,6 +12,7 @@
 package authn
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -19,9 +20,10 @@ import (
 	"github.com/pintle-io/pintle/internal/request"
 )
 
-// Authenticator reads an identity off a request.
+// Authenticator reads an identity off a request. The context is that of the request.Request, which takes warnings for
+// the client; the http.Request has none of it.
 type Authenticator interface {
-	Authenticate(*http.Request) (*request.User, bool, error)
+	Authenticate(context.Context, *http.Request) (*request.User, bool, error)
 }
 
 // Union tries authenticators in order; the first that knows the user decides. When none does, the errors of those
@@ -29,10 +31,10 @@ type Authenticator interface {
 type Union []Authenticator
 
 // Authenticate implements Authenticator.
-func (u Union) Authenticate(r *http.Request) (*request.User, bool, error) {
+func (u Union) Authenticate(ctx context.Context, r *http.Request) (*request.User, bool, error) {
 	var errs []error
 	for _, a := range u {
-		user, ok, err := a.Authenticate(r)
+		user, ok, err := a.Authenticate(ctx, r)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -53,12 +55,12 @@ type Chain struct {
 }
 
 // Authenticate implements Authenticator.
-func (c *Chain) Authenticate(r *http.Request) (*request.User, bool, error) {
-	user, ok, err := c.Credentials.Authenticate(r)
+func (c *Chain) Authenticate(ctx context.Context, r *http.Request) (*request.User, bool, error) {
+	user, ok, err := c.Credentials.Authenticate(ctx, r)
 	if ok || err != nil || c.Anonymous == nil {
 		return user, ok, err
 	}
-	return c.Anonymous.Authenticate(r)
+	return c.Anonymous.Authenticate(ctx, r)
 }
 
 // authenticated returns u with system:authenticated among its groups: last, and not where u already says whether it

@@ -121,7 +121,7 @@ func TestX509(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			x := NewX509(ca.pool(), nil)
 			for range 2 { // the second time from memory
-				u, ok, err := x.Authenticate(withCerts(tt.certs...))
+				u, ok, err := x.Authenticate(t.Context(), withCerts(tt.certs...))
 				if tt.err != "" {
 					if err == nil || !strings.Contains(err.Error(), tt.err) || ok {
 						t.Fatalf("got %v, %v, want an error with %q", ok, err, tt.err)
@@ -151,15 +151,15 @@ func TestX509RememberedCertificateEnds(t *testing.T) {
 	now := time.Now()
 	x := NewX509(ca.pool(), func() time.Time { return now })
 	r := withCerts(ca.client(t, nil))
-	if _, ok, err := x.Authenticate(r); !ok || err != nil {
+	if _, ok, err := x.Authenticate(r.Context(), r); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	now = now.Add(2 * time.Minute)
-	if _, ok, err := x.Authenticate(r); ok || err == nil {
+	if _, ok, err := x.Authenticate(r.Context(), r); ok || err == nil {
 		t.Fatal("a certificate that has ended still counts")
 	}
 	now = now.Add(-time.Hour)
-	if _, ok, err := x.Authenticate(r); ok || err == nil {
+	if _, ok, err := x.Authenticate(r.Context(), r); ok || err == nil {
 		t.Fatal("a certificate that has not begun counts")
 	}
 }
@@ -259,7 +259,7 @@ func TestBearer(t *testing.T) {
 				r.Header.Set("Upgrade", "WebSocket")
 				r.Header["Sec-Websocket-Protocol"] = tt.protocols
 			}
-			u, ok, err := b.Authenticate(r)
+			u, ok, err := b.Authenticate(r.Context(), r)
 			if ok != tt.ok || (err != nil) != (tt.err != "") || (err != nil && !strings.Contains(err.Error(), tt.err)) {
 				t.Fatalf("got %v, %v", ok, err)
 			}
@@ -313,7 +313,7 @@ func TestChain(t *testing.T) {
 			if tt.cert != nil {
 				r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{tt.cert}}
 			}
-			u, ok, err := c.Authenticate(r)
+			u, ok, err := c.Authenticate(r.Context(), r)
 			if (err != nil) != tt.err || ok != (tt.user != "") {
 				t.Fatalf("got %v, %v, %v", u, ok, err)
 			}
@@ -326,11 +326,11 @@ func TestChain(t *testing.T) {
 		})
 	}
 	c.Anonymous = nil
-	if _, ok, err := c.Authenticate(httptest.NewRequest("GET", "/readyz", nil)); ok || err != nil {
+	if _, ok, err := c.Authenticate(t.Context(), httptest.NewRequest("GET", "/readyz", nil)); ok || err != nil {
 		t.Error("anonymous though it is off", ok, err)
 	}
 	post := &Chain{Anonymous: NewAnonymous()}
-	if _, ok, _ := post.Authenticate(httptest.NewRequest("POST", "/readyz", nil)); ok {
+	if _, ok, _ := post.Authenticate(t.Context(), httptest.NewRequest("POST", "/readyz", nil)); ok {
 		t.Error("anonymous may POST")
 	}
 }
@@ -344,7 +344,7 @@ func TestTLSKeepsTheCertificatePointer(t *testing.T) {
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 	x := NewX509(ca.pool(), nil)
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if u, ok, err := x.Authenticate(r); !ok || u.Name != "jane" {
+		if u, ok, err := x.Authenticate(r.Context(), r); !ok || u.Name != "jane" {
 			http.Error(w, "who", http.StatusUnauthorized)
 			t.Error(u, ok, err)
 		}
@@ -373,7 +373,7 @@ func BenchmarkX509(b *testing.B) {
 	c := &Chain{Credentials: Union{x, Bearer{}}, Anonymous: NewAnonymous()}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, ok, _ := c.Authenticate(r); !ok {
+		if _, ok, _ := c.Authenticate(r.Context(), r); !ok {
 			b.Fatal("not authenticated")
 		}
 	}
@@ -387,7 +387,7 @@ func BenchmarkToken(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		r.Header["Authorization"] = header
-		if _, ok, _ := c.Authenticate(r); !ok {
+		if _, ok, _ := c.Authenticate(r.Context(), r); !ok {
 			b.Fatal("not authenticated")
 		}
 	}

@@ -25,10 +25,10 @@ type TokenSource func(ctx context.Context, token string) (*request.User, bool, e
 type Bearer []TokenSource
 
 // Authenticate implements Authenticator.
-func (b Bearer) Authenticate(r *http.Request) (*request.User, bool, error) {
-	token := headerToken(r)
+func (b Bearer) Authenticate(ctx context.Context, r *http.Request) (*request.User, bool, error) {
+	token := headerToken(ctx, r)
 	if token != "" {
-		user, ok, err := b.Token(r.Context(), token)
+		user, ok, err := b.Token(ctx, token)
 		if ok {
 			r.Header.Del("Authorization")
 		}
@@ -41,7 +41,7 @@ func (b Bearer) Authenticate(r *http.Request) (*request.User, bool, error) {
 	if token == "" || err != nil {
 		return nil, false, err
 	}
-	user, ok, err := b.Token(r.Context(), token)
+	user, ok, err := b.Token(ctx, token)
 	if ok {
 		r.Header.Set("Sec-Websocket-Protocol", strings.Join(others, ","))
 	}
@@ -68,14 +68,14 @@ func (b Bearer) Token(ctx context.Context, token string) (*request.User, bool, e
 }
 
 // headerToken reads the Authorization header; "" when it holds no bearer token.
-func headerToken(r *http.Request) string {
+func headerToken(ctx context.Context, r *http.Request) string {
 	scheme, rest, ok := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
 	if !ok || !strings.EqualFold(scheme, "bearer") {
 		return ""
 	}
 	token, after, more := strings.Cut(rest, " ")
 	if token == "" && more && after != "" {
-		if req := request.From(r.Context()); req != nil {
+		if req := request.From(ctx); req != nil {
 			req.Warn("the provided Authorization header contains extra space before the bearer token, and is ignored")
 		}
 	}

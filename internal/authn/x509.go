@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
@@ -54,7 +55,7 @@ func NewX509(roots *x509.CertPool, now func() time.Time) *X509 {
 }
 
 // Authenticate implements Authenticator.
-func (x *X509) Authenticate(r *http.Request) (*request.User, bool, error) {
+func (x *X509) Authenticate(_ context.Context, r *http.Request) (*request.User, bool, error) {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
 		return nil, false, nil
 	}

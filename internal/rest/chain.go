@@ -44,6 +44,7 @@ type call struct {
 	query_ url.Values // parsed on first use, by query
 	began  time.Time  // by the real clock
 	dryRun string
+	warned int // how many warnings are in the header already
 
 	inFlight *atomic.Int64 // where the request is counted in
 	watching *watching     // not nil for a watch that has begun
@@ -111,7 +112,8 @@ func (c *call) chain() {
 	}
 
 	// 5. Who asks.
-	user, ok, err := s.Authn.Authenticate(r)
+	user, ok, err := s.Authn.Authenticate(c.ctx, r)
+	c.warn(h) // of a credential that counts for nothing: whoever answers
 	if err != nil || !ok {
 		if err != nil {
 			s.Logger.Warn("unable to authenticate the request", "err", err, "audit-ID", id[0], "srcIP", r.RemoteAddr)

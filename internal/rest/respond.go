@@ -152,18 +152,20 @@ func (c *call) head(code int, e object.Encoding) {
 	c.w.WriteHeader(code)
 }
 
-// warn writes the warnings as headers, cut short when there are many.
+// warn writes the warnings that are not told yet as headers, cut short when there are many.
 func (c *call) warn(h http.Header) {
-	if len(c.req.Warnings) == 0 {
+	if len(c.req.Warnings) == c.warned {
 		return
 	}
+	news := c.req.Warnings[c.warned:]
+	c.warned = len(c.req.Warnings)
 	const most, mostEach = 4 << 10, 256 // runes
 	total := 0
-	for _, w := range c.req.Warnings {
+	for _, w := range news {
 		total += len([]rune(w))
 	}
 	written := 0
-	for _, w := range c.req.Warnings {
+	for _, w := range news {
 		if total > most {
 			if written >= most {
 				return

@@ -63,7 +63,7 @@ func (e realEngine) Watch(ctx context.Context, req *request.Request, t engine.Ta
 
 // Authenticator says who asks. False and no error is somebody without any credential.
 type Authenticator interface {
-	Authenticate(*http.Request) (*request.User, bool, error)
+	Authenticate(context.Context, *http.Request) (*request.User, bool, error)
 }
 
 // Config is what a Server stands on. Engine, Catalog and Authn are needed.

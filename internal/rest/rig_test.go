@@ -40,7 +40,7 @@ var epoch = time.Unix(1_700_000_000, 0).UTC()
 // users knows one user by each of two tokens, and lets strangers ask for health.
 type users struct{}
 
-func (users) Authenticate(r *http.Request) (*request.User, bool, error) {
+func (users) Authenticate(_ context.Context, r *http.Request) (*request.User, bool, error) {
 	switch r.Header.Get("Authorization") {
 	case "Bearer admin":
 		return &request.User{Name: "admin", Groups: []string{request.GroupMasters}}, true, nil

@@ -11,6 +11,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/pintle-io/pintle/internal/authn"
 	"github.com/pintle-io/pintle/internal/engine"
 	"github.com/pintle-io/pintle/internal/object"
 	"github.com/pintle-io/pintle/internal/request"
@@ -275,4 +276,21 @@ func TestTooMany(t *testing.T) {
 	go func() { r.do(cms+"/a", "", "Authorization", "Bearer user"); done <- true }()
 	<-in
 	<-done
+}
+
+// TestAuthenticationWarns: what is said of a credential reaches the client, once, whoever answers.
+func TestAuthenticationWarns(t *testing.T) {
+	r := newRig(t, func(c *rest.Config) {
+		c.Authn = &authn.Chain{Credentials: authn.Union{authn.Bearer{}}, Anonymous: authn.NewAnonymous()}
+	})
+	const want = `299 - "the provided Authorization header contains extra space before the bearer token, and is ignored"`
+	for what, code := range map[string]int{"/healthz": 200, "/api": 401, "/api/v1/namespaces/default": 401} {
+		w := r.must(code, what, "", "Authorization", "Bearer  admin")
+		if got := w.Header()["Warning"]; len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %q", what, got)
+		}
+	}
+	if got := r.must(401, "/api", "", "Authorization", "").Header()["Warning"]; got != nil {
+		t.Errorf("%q", got)
+	}
 }
