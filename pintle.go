@@ -195,7 +195,7 @@ func New(c Config) (_ *Server, err error) {
 	s.handler = rest.New(rest.Config{
 		Engine: rest.FromEngine(s.engine), Catalog: s.catalog, Authn: s.authenticator(tokens),
 		Discovery: discovery.New(s.catalog.Load, s.addresses),
-		OpenAPIV3: discovery.NewOpenAPI(discovery.OpenAPIConfig{
+		OpenAPI: discovery.NewOpenAPI(discovery.OpenAPIConfig{
 			Snapshot: s.catalog.Load, Schemas: schemas, Version: openAPIVersion, Build: Version, Clock: c.Clock,
 		}),
 		Checks: s.checks(), Version: versionInfo(), Others: profiling(c),

@@ -1,9 +1,9 @@
 // Package discovery tells clients what is served: the documents of /api and /apis in both their forms, and the
-// OpenAPI documents of /openapi/v3.
+// OpenAPI documents of /openapi/v2 and /openapi/v3.
 //
 // Nouns: a document is a pure function of a resource.Snapshot: Versions, Groups, Group and Resources one by one,
 // Aggregated all in one, and an OpenAPI document for each version (openapi.go); a Discovery is the http.Handler of
-// /api and /apis, an OpenAPI that of /openapi/v3.
+// /api and /apis, an OpenAPI that of /openapi/v2 and /openapi/v3.
 //
 // Invariants: order is the Snapshot's order, in every document. Nothing is computed before it is asked for, and
 // nothing is kept beyond the Snapshot that it was computed from, but OpenAPI documents that did not change with it.

@@ -10,23 +10,6 @@ import (
 	"github.com/pintle-io/pintle/internal/resource"
 )
 
-// openapiPaths lists the documents of a snapshot: "api/v1", "apis/apps", "apis/apps/v1", "version" and so on. Each is
-// served below /openapi/v3/. Versions of extension servers are not among them.
-func openapiPaths(s *resource.Snapshot) []string {
-	out := []string{".well-known/openid-configuration", "api", "apis", "openid/v1/jwks", "version"}
-	for _, g := range s.Groups {
-		if g.Name != "" && slices.ContainsFunc(g.Versions, hasBuiltin) {
-			out = append(out, "apis/"+g.Name)
-		}
-		for i := range g.Versions {
-			if local(&g.Versions[i]) {
-				out = append(out, strings.TrimPrefix(rootOf(schema.GroupVersion{Group: g.Name, Version: g.Versions[i].Name}), "/"))
-			}
-		}
-	}
-	return out
-}
-
 // hasBuiltin says whether a version has kinds of our own: only their groups have a document.
 func hasBuiltin(v resource.GroupVersion) bool {
 	return slices.ContainsFunc(v.Rows, func(r resource.Row) bool { return r.Resource != nil && !custom(r) })
@@ -72,12 +55,17 @@ func parsePath(path string) (gv schema.GroupVersion, ok bool) {
 
 // document makes the document of a path as openapiPaths has it.
 func (o *OpenAPI) document(s *resource.Snapshot, path string) (*document, error) {
+	return o.fill(s, path, &schemaWriter{})
+}
+
+// fill makes the document of a path with a writer of schemas that knows the dialect.
+func (o *OpenAPI) fill(s *resource.Snapshot, path string, sw *schemaWriter) (*document, error) {
 	gv, versioned := parsePath(path)
 	types, err := typesOf(gv)
 	if err != nil {
 		return nil, err
 	}
-	sw := &schemaWriter{schemas: o.Schemas, types: types.components, gv: gv, out: map[string]*node{}}
+	sw.schemas, sw.types, sw.gv, sw.out = o.Schemas, types.components, gv, map[string]*node{}
 	w := &pathWriter{schemas: sw, types: types, gv: gv, paths: map[string]*pathItem{}}
 	d := &document{
 		OpenAPI: "3.0.0",
@@ -92,6 +80,7 @@ func (o *OpenAPI) document(s *resource.Snapshot, path string) (*document, error)
 		if v == nil {
 			return nil, fmt.Errorf("discovery: nothing is served at %s", path)
 		}
+		sw.custom = !hasBuiltin(*v)
 		w.title = groupTitle(gv.Group) + titleCase(gv.Version)
 		w.tags = []string{groupTag(gv.Group) + "_" + gv.Version}
 		for _, row := range v.Rows {
@@ -140,5 +129,8 @@ func (o *OpenAPI) document(s *resource.Snapshot, path string) (*document, error)
 func (w *pathWriter) plain(path, description, id string, schema *node, media []string) {
 	op := &operation{Tags: w.tags, Description: description, OperationID: id, Responses: map[string]*response{"401": {Description: "Unauthorized"}}}
 	op.answer(schema, media, "200")
+	if schema.Ref != "" {
+		op.consumes = media
+	}
 	w.paths[path] = &pathItem{Get: op}
 }

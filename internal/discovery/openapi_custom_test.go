@@ -40,7 +40,7 @@ func TestOpenAPICustom(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, o := customSnapshot(), testOpenAPI()
-	o.Custom = func(*resource.Version) []byte { return recorded.Schema }
+	o.Custom = func(*resource.Version) CustomSchema { return CustomSchema{Schema: recorded.Schema} }
 	d, err := o.document(s, "apis/h5.example.com/v1")
 	if err != nil {
 		t.Fatal(err)
@@ -56,8 +56,6 @@ func TestOpenAPICustom(t *testing.T) {
 	found := map[string]bool{}
 	differences("crd", nil, recorded.Document, got, found)
 	delete(found, "io.k8s.apimachinery.pkg.apis.meta.v1.Time description: missing") // as in openapi-differences.txt
-	// The reference lists every group and version that it ever knew, served or not.
-	delete(found, "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions x-kubernetes-group-version-kind: differs")
 	for _, d := range slices.Sorted(maps.Keys(found)) {
 		t.Errorf("differs: %s", d)
 	}
@@ -70,7 +68,11 @@ func TestOpenAPICustom(t *testing.T) {
 	if err := proto.Unmarshal((&protoWriter{yaml: map[string]string{}}).document(d), &message); err != nil || !proto.Equal(want, &message) {
 		t.Errorf("protobuf differs: %v", err)
 	}
-	if paths := openapiPaths(s); !slices.Contains(paths, "apis/h5.example.com/v1") || slices.Contains(paths, "apis/h5.example.com") {
+	var paths []string
+	for _, e := range entries(s) {
+		paths = append(paths, e.path)
+	}
+	if !slices.Contains(paths, "apis/h5.example.com/v1") || slices.Contains(paths, "apis/h5.example.com") {
 		t.Errorf("documents are %v", paths)
 	}
 	if verbs := Resources(s, "h5.example.com", "v1").APIResources[0].Verbs; !slices.Equal(verbs, []string{"delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"}) {
@@ -83,9 +85,12 @@ func TestHashes(t *testing.T) {
 	s := builtinSnapshot(t)
 	o := testOpenAPI()
 	o.Snapshot = func() *resource.Snapshot { return s }
-	before := maps.Clone(o.current().hashes)
-	o.doc(o.current(), docKey{path: "apis/apps/v1", hash: before["apis/apps/v1"]})
-	o.doc(o.current(), docKey{path: "apis/batch/v1", hash: before["apis/batch/v1"]})
+	before := o.current()
+	for _, path := range []string{"apis/apps/v1", "apis/batch/v1"} {
+		if _, _, err := o.doc(before, docKey{path: path, hash: before.byPath[path].hash}); err != nil {
+			t.Fatal(err)
+		}
+	}
 
 	// apps/v1 loses a resource; batch/v1 stays; a group is gone.
 	groups := slices.Clone(s.Groups)
@@ -98,19 +103,28 @@ func TestHashes(t *testing.T) {
 	var c resource.Catalog
 	c.Set(groups)
 	s = c.Load()
-	after := o.current().hashes
-	if after["apis/apps/v1"] == before["apis/apps/v1"] || after["apis/batch/v1"] != before["apis/batch/v1"] || after["apis/policy/v1"] != "" {
+	after := o.current()
+	batch := after.byPath["apis/batch/v1"]
+	if after.byPath["apis/apps/v1"].hash == before.byPath["apis/apps/v1"].hash || batch != before.byPath["apis/batch/v1"] || after.byPath["apis/policy/v1"] != nil {
 		t.Errorf("hashes do not follow the catalog: %v", after)
 	}
-	if len(o.docs) != 1 || o.docs[docKey{path: "apis/batch/v1", hash: after["apis/batch/v1"]}] == nil {
-		t.Errorf("%d documents are kept", len(o.docs))
+	if after.all == before.all {
+		t.Error("the hash of all stays")
+	}
+	if d := o.docs.by[docKey{path: "apis/batch/v1", hash: batch.hash}]; len(o.docs.by) != 1 || d == nil || o.docs.bytes != d.held || d.held == 0 {
+		t.Errorf("%d documents of %d bytes are kept", len(o.docs.by), o.docs.bytes)
 	}
 
 	other := testOpenAPI()
 	other.Build = "another"
 	other.Snapshot = o.Snapshot
-	if other.current().hashes["apis/batch/v1"] == after["apis/batch/v1"] {
+	if other.current().byPath["apis/batch/v1"].hash == batch.hash {
 		t.Error("another build has the same hash")
+	}
+	same := testOpenAPI()
+	same.Snapshot = o.Snapshot
+	if same.current().all != after.all {
+		t.Error("another server of the same build has another hash")
 	}
 }
 

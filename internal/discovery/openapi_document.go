@@ -59,6 +59,10 @@ type operation struct {
 	Responses   map[string]*response `json:"responses"`
 	Action      string               `json:"x-kubernetes-action,omitempty"`
 	Kind        *operationKind       `json:"x-kubernetes-group-version-kind,omitempty"`
+
+	// What OpenAPI v2 says in other places, in its order.
+	body               *node
+	consumes, produces []string
 }
 
 type operationKind struct {
@@ -137,6 +141,12 @@ type node struct {
 	IntOrString      bool            `json:"x-kubernetes-int-or-string,omitempty"`
 	PreserveUnknown  bool            `json:"x-kubernetes-preserve-unknown-fields,omitempty"`
 	Validations      json.RawMessage `json:"x-kubernetes-validations,omitempty"`
+
+	Selectable []selectableField `json:"x-kubernetes-selectable-fields,omitempty"`
+}
+
+type selectableField struct {
+	Path string `json:"fieldPath"`
 }
 
 // additional is the schema of whatever else an object has, or whether it has anything else.
@@ -171,6 +181,8 @@ type kind struct {
 	Version string `json:"version"`
 }
 
-const refPrefix = "#/components/schemas/"
-
-func refTo(component string) *node { return &node{Ref: refPrefix + component} }
+// Where references lead to in OpenAPI v3 and v2.
+const (
+	refPrefix   = "#/components/schemas/"
+	v2RefPrefix = "#/definitions/"
+)

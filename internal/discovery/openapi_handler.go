@@ -2,15 +2,11 @@ package discovery
 
 import (
 	"bytes"
-	"compress/gzip"
-	"crypto/sha256"
-	"crypto/sha512"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,58 +25,59 @@ type OpenAPIConfig struct {
 	Version  string // what documents tell, "1.36"
 	// Build tells builds of the server apart: clients keep documents for as long as their hashes stay the same.
 	Build string
-	// Custom returns the schema of a custom resource's version as its CustomResourceDefinition has it, in JSON. Nil, or
-	// nil returned, describes it as any object.
-	Custom func(*resource.Version) []byte
-	Clock  func() time.Time
+	// Custom returns what a custom resource's definition says of a version. Nil describes it as any object. It is called
+	// when a document is made, never for an index.
+	Custom func(*resource.Version) CustomSchema
+	// CustomHash returns something short that changes whenever what Custom returns does, and is the same on every server
+	// of one store: uid and generation of the definition. Nil: what Custom returns is hashed.
+	CustomHash func(*resource.Version) string
+	Clock      func() time.Time
 }
 
-// OpenAPI serves /openapi/v3 and the documents below it. A document's hash is computed from what the document is
-// made of; the document itself is made when someone asks for it, and kept compressed for as long as its hash stays.
+// OpenAPI serves /openapi/v2, /openapi/v3 and the documents below it. A document's hash is computed from what the
+// document is made of; the document itself is made when someone asks for it, and kept compressed for as long as its hash
+// stays and there is room.
 type OpenAPI struct {
 	OpenAPIConfig
 
-	mu       sync.Mutex
-	snapshot *resource.Snapshot // that the rest is of
-	made     time.Time
-	base     []byte            // what every hash begins with
-	hashes   map[string]string // by path
-	prints   map[*resource.Version][sha256.Size]byte
-	docs     map[docKey]*doc
+	mu    sync.Mutex
+	state state
+	base  []byte // what every hash begins with
+	docs  documents
+
+	v2 [2]v2 // JSON and protobuf
 }
 
-type docKey struct {
-	path, hash string
-	protobuf   bool
+// NewOpenAPI returns the handler of /openapi/v2 and /openapi/v3.
+func NewOpenAPI(c OpenAPIConfig) *OpenAPI {
+	o := &OpenAPI{OpenAPIConfig: c}
+	o.v2[1].protobuf = true
+	return o
 }
 
-type doc struct {
-	once sync.Once
-	gzip []byte
-	size int // before it was compressed
-	made time.Time
-	err  error
-}
-
-// NewOpenAPI returns the handler of /openapi/v3.
-func NewOpenAPI(c OpenAPIConfig) *OpenAPI { return &OpenAPI{OpenAPIConfig: c} }
-
-const openapiRoot = "/openapi/v3"
+const (
+	openapiRoot = "/openapi/v3"
+	v2Path      = "/openapi/v2"
+)
 
 // ServeHTTP serves the index and the documents, to any method.
 func (o *OpenAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == openapiRoot {
+	switch r.URL.Path {
+	case v2Path:
+		o.serveV2(w, r)
+		return
+	case openapiRoot:
 		o.serveIndex(w, r)
 		return
 	}
 	path, _ := strings.CutPrefix(r.URL.Path, openapiRoot+"/")
 	s := o.current()
-	hash, ok := s.hashes[path]
-	if !ok {
+	e := s.byPath[path]
+	if e == nil {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	o.serveDocument(w, r, s, path, hash)
+	o.serveDocument(w, r, s, e)
 }
 
 // serveIndex lists where the documents are.
@@ -92,9 +89,9 @@ func (o *OpenAPI) serveIndex(w http.ResponseWriter, r *http.Request) {
 		Paths map[string]entry `json:"paths"`
 	}
 	s := o.current()
-	index.Paths = make(map[string]entry, len(s.hashes))
-	for path, hash := range s.hashes {
-		index.Paths[path] = entry{documentURL(path, hash)}
+	index.Paths = make(map[string]entry, len(s.list))
+	for _, e := range s.list {
+		index.Paths[e.path] = entry{documentURL(e)}
 	}
 	b, err := json.Marshal(index)
 	if err != nil {
@@ -105,115 +102,124 @@ func (o *OpenAPI) serveIndex(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", s.made, bytes.NewReader(b))
 }
 
-func documentURL(path, hash string) string {
-	return (&url.URL{Path: openapiRoot + "/" + path, RawQuery: url.Values{"hash": {hash}}.Encode()}).String()
+func documentURL(e *entry) string {
+	return (&url.URL{Path: openapiRoot + "/" + e.path, RawQuery: "hash=" + e.hash.String()}).String()
 }
 
-// The media types of documents. The one with an @ is what older clients ask for.
+// The media types of documents, without "application/". The ones with an @ are what older clients ask for.
 const (
-	openapiJSON        = "json"
-	openapiProtobuf    = "com.github.proto-openapi.spec.v3.v1.0+protobuf"
-	openapiOldProtobuf = "com.github.proto-openapi.spec.v3@v1.0+protobuf"
+	openapiJSON = "json"
+	v3Protobuf  = "com.github.proto-openapi.spec.v3.v1.0+protobuf"
+	v2Protobuf  = "com.github.proto-openapi.spec.v2.v1.0+protobuf"
 )
 
-func (o *OpenAPI) serveDocument(w http.ResponseWriter, r *http.Request, s state, path, hash string) {
-	h := w.Header()
-	h.Set("Vary", "Accept")
+// negotiateOpenAPI says whether the answer is to be JSON or protobuf, or writes a refusal.
+func negotiateOpenAPI(w http.ResponseWriter, r *http.Request, protobufType string) (protobuf, ok bool) {
+	w.Header().Set("Vary", "Accept")
 	accept := r.Header.Get("Accept")
 	if accept == "" {
 		accept = "*/*"
 	}
 	for _, clause := range goautoneg.ParseAccept(accept) {
-		for _, subtype := range []string{openapiJSON, openapiProtobuf, openapiOldProtobuf} {
-			if clause.Type != "application" && clause.Type != "*" || clause.SubType != subtype && clause.SubType != "*" {
-				continue
-			}
-			protobuf := subtype != openapiJSON
-			if protobuf {
-				subtype = openapiProtobuf
-			}
-			h.Set("Content-Type", "application/"+subtype)
-			h.Set("ETag", strconv.Quote(hash))
-			if asked := r.URL.Query().Get("hash"); asked != "" {
-				if asked != hash {
-					http.Redirect(w, r, documentURL(path, hash), http.StatusMovedPermanently)
-					return
-				}
-				// What the hash names never changes.
-				h.Set("Cache-Control", "public, immutable")
-				h.Set("Expires", o.now().AddDate(1, 0, 0).Format(time.RFC1123))
-			}
-			o.write(w, r, s, docKey{path, hash, protobuf})
-			return
+		if clause.Type != "application" && clause.Type != "*" {
+			continue
+		}
+		switch clause.SubType {
+		case openapiJSON, "*":
+			w.Header().Set("Content-Type", "application/"+openapiJSON)
+			return false, true
+		case protobufType, strings.Replace(protobufType, ".v1.0", "@v1.0", 1):
+			w.Header().Set("Content-Type", "application/"+protobufType)
+			return true, true
 		}
 	}
 	w.WriteHeader(http.StatusNotAcceptable)
+	return false, false
 }
 
-// write sends a document as it is kept to whoever takes gzip.
-func (o *OpenAPI) write(w http.ResponseWriter, r *http.Request, s state, key docKey) {
-	d := o.doc(s, key)
-	if d.err != nil {
-		http.Error(w, d.err.Error(), http.StatusInternalServerError)
+func (o *OpenAPI) serveDocument(w http.ResponseWriter, r *http.Request, s state, e *entry) {
+	protobuf, ok := negotiateOpenAPI(w, r, v3Protobuf)
+	if !ok {
 		return
 	}
+	h := w.Header()
+	hash := e.hash.String()
+	h.Set("ETag", strconv.Quote(hash))
+	if asked := r.URL.Query().Get("hash"); asked != "" {
+		if asked != hash {
+			http.Redirect(w, r, documentURL(e), http.StatusMovedPermanently)
+			return
+		}
+		// What the hash names never changes.
+		h.Set("Cache-Control", "public, immutable")
+		h.Set("Expires", o.now().AddDate(1, 0, 0).Format(time.RFC1123))
+	}
+	doc, made, err := o.doc(s, docKey{e.path, e.hash, protobuf})
+	serve(w, r, doc, made, err)
+}
+
+func (o *OpenAPI) serveV2(w http.ResponseWriter, r *http.Request) {
+	protobuf, ok := negotiateOpenAPI(w, r, v2Protobuf)
+	if !ok {
+		return
+	}
+	s := o.current()
+	w.Header().Set("ETag", strconv.Quote(s.all.String()))
+	which := &o.v2[0]
+	if protobuf {
+		which = &o.v2[1]
+	}
+	doc, made, err := which.get(o, s)
+	serve(w, r, doc, made, err)
+}
+
+// serve sends a document as it is kept to whoever takes gzip.
+func serve(w http.ResponseWriter, r *http.Request, doc pieces, made time.Time, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	var content io.ReadSeeker
 	if acceptsGzip(r) && r.Header.Get("Range") == "" {
 		w.Header().Add("Vary", "Accept-Encoding")
 		w.Header().Set("Content-Encoding", "gzip")
-		http.ServeContent(w, r, "", d.made, bytes.NewReader(d.gzip))
-		return
+		content = doc.gzip()
+	} else {
+		content = doc.plain()
 	}
-	z, err := gzip.NewReader(bytes.NewReader(d.gzip))
-	if err == nil {
-		b := make([]byte, d.size)
-		if _, err = io.ReadFull(z, b); err == nil {
-			http.ServeContent(w, r, "", d.made, bytes.NewReader(b))
-			return
-		}
-	}
-	http.Error(w, err.Error(), http.StatusInternalServerError)
+	http.ServeContent(w, r, "", made, content)
 }
 
 // doc makes a document unless it is there.
-func (o *OpenAPI) doc(s state, key docKey) *doc {
+func (o *OpenAPI) doc(s state, key docKey) (pieces, time.Time, error) {
 	o.mu.Lock()
-	d := o.docs[key]
-	if d == nil {
-		d = &doc{}
-		o.docs[key] = d
-	}
+	d := o.docs.get(key)
 	o.mu.Unlock()
 	d.once.Do(func() {
 		d.made = o.now()
-		d.gzip, d.size, d.err = o.make(s.snapshot, key)
+		d.doc, d.err = o.make(s.snapshot, key)
+		o.mu.Lock()
+		o.docs.keep(d)
+		o.mu.Unlock()
 	})
-	return d
+	return d.doc, d.made, d.err
 }
 
-// make writes a document and compresses it; size is what it was before.
-func (o *OpenAPI) make(s *resource.Snapshot, key docKey) (packed []byte, size int, err error) {
+// make writes a document and compresses it.
+func (o *OpenAPI) make(s *resource.Snapshot, key docKey) (pieces, error) {
 	d, err := o.document(s, key.path)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	var b []byte
 	if key.protobuf {
 		b = (&protoWriter{yaml: map[string]string{}}).document(d)
 	} else if b, err = json.Marshal(d); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	var out bytes.Buffer
-	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
-	if err != nil {
-		return nil, 0, err
-	}
-	if _, err := z.Write(b); err != nil {
-		return nil, 0, err
-	}
-	if err := z.Close(); err != nil {
-		return nil, 0, err
-	}
-	return bytes.Clone(out.Bytes()), len(b), nil
+	p := newPacker()
+	p.Write(b)
+	return pieces{p.finish()}, nil
 }
 
 func (o *OpenAPI) now() time.Time {
@@ -223,79 +229,7 @@ func (o *OpenAPI) now() time.Time {
 	return time.Now()
 }
 
-// state is a snapshot, the hashes of its documents, and when they were computed.
-type state struct {
-	snapshot *resource.Snapshot
-	hashes   map[string]string
-	made     time.Time
-}
+// documentHash is written in hexadecimal.
+type documentHash [64]byte
 
-// current computes the hashes anew when the snapshot has changed, and drops the documents that are of none.
-func (o *OpenAPI) current() state {
-	s := o.Snapshot()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.snapshot != s {
-		if o.base == nil {
-			digest := o.Schemas.Digest()
-			o.base = fmt.Appendf(nil, "%s %q %q\n", digest[:], o.Version, o.Build)
-			if b, ok := debug.ReadBuildInfo(); ok { // descriptions are the types', and these a dependency's
-				o.base = append(o.base, b.String()...)
-			}
-		}
-		old := o.prints
-		o.prints = make(map[*resource.Version][sha256.Size]byte, len(old))
-		hashes := map[string]string{}
-		for _, path := range openapiPaths(s) {
-			hashes[path] = o.hash(s, path, old)
-		}
-		docs := map[docKey]*doc{}
-		for k, d := range o.docs {
-			if hashes[k.path] == k.hash {
-				docs[k] = d
-			}
-		}
-		o.snapshot, o.made, o.hashes, o.docs = s, o.now(), hashes, docs
-	}
-	return state{s, o.hashes, o.made}
-}
-
-// hash is the hash of what a document is made of.
-func (o *OpenAPI) hash(s *resource.Snapshot, path string, old map[*resource.Version][sha256.Size]byte) string {
-	h := sha512.New()
-	h.Write(o.base)
-	h.Write([]byte(path))
-	if v := versionOf(s, path); v != nil {
-		for _, row := range v.Rows {
-			p, ok := old[row.Version]
-			if !ok {
-				p = o.print(row)
-			}
-			o.prints[row.Version] = p
-			h.Write(p[:])
-		}
-	}
-	return fmt.Sprintf("%X", h.Sum(nil))
-}
-
-// print is a fingerprint of what a row adds to its document.
-func (o *OpenAPI) print(row resource.Row) [sha256.Size]byte {
-	r := row.Resource
-	type sub struct{ Name, Group, Version, Kind, Verbs any }
-	facts := struct {
-		Names         resource.Names
-		Scope         resource.Scope
-		Verbs         resource.Verbs
-		ReturnDeleted bool
-		Subs          []sub
-		Custom        []byte
-	}{Names: r.Names, Scope: r.Scope, Verbs: r.Verbs, ReturnDeleted: r.Rules.ReturnDeleted}
-	for _, s := range row.Version.Subs {
-		facts.Subs = append(facts.Subs, sub{s.Name, s.Kind.Group, s.Kind.Version, s.Kind.Kind, s.Verbs})
-	}
-	if custom(row) && o.Custom != nil {
-		facts.Custom = o.Custom(row.Version)
-	}
-	b, _ := json.Marshal(facts) // of plain fields: it cannot fail
-	return sha256.Sum256(b)
-}
+func (h documentHash) String() string { return fmt.Sprintf("%X", h[:]) }

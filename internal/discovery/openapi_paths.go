@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -24,9 +25,9 @@ type pathWriter struct {
 
 // The media types of answers, of lists and watches, and of patches.
 var (
-	single    = []string{"application/json", "application/vnd.kubernetes.protobuf", "application/yaml"}
-	streamed  = append([]string{"application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"}, single...)
-	patches   = []string{"application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"}
+	single    = []string{"application/json", "application/yaml", "application/vnd.kubernetes.protobuf"}
+	streamed  = append(slices.Clip(single), "application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch")
+	patches   = []string{"application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json", "application/apply-patch+yaml"}
 	anyMedia  = []string{"*/*"}
 	plainText = append([]string{"text/plain"}, single...)
 )
@@ -59,7 +60,7 @@ func (w *pathWriter) row(row resource.Row) {
 		}
 	}
 	if verbs.Has(resource.Create) {
-		w.add(scoped, "POST", kind, "post", "create"+article(kind.Kind)+kind.Kind, "create", scope+kind.Kind, options[metav1.CreateOptions](), namespace, pretty).
+		w.add(scoped, "POST", kind, "post", "create"+article(kind.Kind)+kind.Kind, "create", scope+kind.Kind, createParameters(), namespace, pretty).
 			takes(object, anyMedia, true).answer(object, single, "200", "201", "202")
 	}
 	if verbs.Has(resource.DeleteCollection) {
@@ -70,11 +71,11 @@ func (w *pathWriter) row(row resource.Row) {
 		w.add(item, "GET", kind, "get", "read the specified "+kind.Kind, "read", scope+kind.Kind, name, pretty).answer(object, single, "200")
 	}
 	if verbs.Has(resource.Update) {
-		w.add(item, "PUT", kind, "put", "replace the specified "+kind.Kind, "replace", scope+kind.Kind, options[metav1.UpdateOptions](), name, pretty).
+		w.add(item, "PUT", kind, "put", "replace the specified "+kind.Kind, "replace", scope+kind.Kind, updateParameters(), name, pretty).
 			takes(object, anyMedia, true).answer(object, single, "200", "201")
 	}
 	if verbs.Has(resource.Patch) {
-		w.add(item, "PATCH", kind, "patch", "partially update the specified "+kind.Kind, "patch", scope+kind.Kind, options[metav1.PatchOptions](), name, pretty).
+		w.add(item, "PATCH", kind, "patch", "partially update the specified "+kind.Kind, "patch", scope+kind.Kind, patchParameters(), name, pretty).
 			takes(w.meta("Patch"), patches, true).answer(object, single, "200", "201")
 	}
 	if verbs.Has(resource.Delete) {
@@ -83,7 +84,7 @@ func (w *pathWriter) row(row resource.Row) {
 		if r.Rules.ReturnDeleted && r.Held == nil {
 			gone = object
 		}
-		w.add(item, "DELETE", kind, "delete", "delete"+article(kind.Kind)+kind.Kind, "delete", scope+kind.Kind, options[metav1.DeleteOptions](), name, pretty).
+		w.add(item, "DELETE", kind, "delete", "delete"+article(kind.Kind)+kind.Kind, "delete", scope+kind.Kind, deleteParameters(), name, pretty).
 			takes(w.meta("DeleteOptions"), anyMedia, false).answer(gone, single, "200", "202")
 	}
 	if verbs.Has(resource.Watch) {
@@ -121,15 +122,15 @@ func (w *pathWriter) sub(sub *resource.Subresource, parent, item, scope string, 
 		}
 	}
 	if sub.Verbs.Has(resource.Update) {
-		w.add(path, "PUT", sub.Kind, "put", "replace "+name+" of the specified "+parent, "replace", id, options[metav1.UpdateOptions](), named, pretty).
+		w.add(path, "PUT", sub.Kind, "put", "replace "+name+" of the specified "+parent, "replace", id, updateParameters(), named, pretty).
 			takes(object, anyMedia, true).answer(object, single, "200", "201")
 	}
 	if sub.Verbs.Has(resource.Patch) {
-		w.add(path, "PATCH", sub.Kind, "patch", "partially update "+name+" of the specified "+parent, "patch", id, options[metav1.PatchOptions](), named, pretty).
+		w.add(path, "PATCH", sub.Kind, "patch", "partially update "+name+" of the specified "+parent, "patch", id, patchParameters(), named, pretty).
 			takes(w.meta("Patch"), patches, true).answer(object, single, "200", "201")
 	}
 	if sub.Verbs.Has(resource.Create) {
-		w.add(path, "POST", sub.Kind, "post", "create "+name+" of"+article(parent)+parent, "create", id, options[metav1.CreateOptions](), named, pretty).
+		w.add(path, "POST", sub.Kind, "post", "create "+name+" of"+article(parent)+parent, "create", id, createParameters(), named, pretty).
 			takes(object, anyMedia, true).answer(object, single, "200", "201", "202")
 	}
 }
@@ -167,6 +168,7 @@ func (w *pathWriter) add(path, method string, kind schema.GroupVersionKind, acti
 		Parameters: slices.Concat(parameters...),
 		Responses:  map[string]*response{"401": {Description: "Unauthorized"}},
 		Action:     action, Kind: &operationKind{kind.Group, kind.Version, kind.Kind},
+		consumes: anyMedia,
 	}
 	slices.SortStableFunc(op.Parameters, func(a, b *parameter) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.In, b.In)) })
 	p := w.paths[path]
@@ -194,11 +196,13 @@ func (w *pathWriter) add(path, method string, kind schema.GroupVersionKind, acti
 }
 
 func (o *operation) takes(schema *node, media []string, required bool) *operation {
+	o.body, o.consumes = schema, media
 	o.RequestBody = &requestBody{Content: content(schema, media), Required: required}
 	return o
 }
 
 func (o *operation) answer(schema *node, media []string, codes ...string) {
+	o.produces = media
 	for _, code := range codes {
 		o.Responses[code] = &response{Description: map[string]string{"200": "OK", "201": "Created", "202": "Accepted"}[code], Content: content(schema, media)}
 	}
@@ -244,7 +248,7 @@ func (w *pathWriter) meta(kind string) *node { return w.ref(metaPackage + kind) 
 
 func (w *pathWriter) ref(component string) *node {
 	w.schemas.need(component)
-	return refTo(component)
+	return w.schemas.refTo(component)
 }
 
 // pretty is the parameter of whatever answers with an object.
@@ -255,14 +259,24 @@ func pathParameter(name, description string) *parameter {
 	return &parameter{Name: name, In: "path", Description: description, Required: true, Schema: &node{Type: "string", UniqueItems: true}}
 }
 
-func options[T any]() []*parameter { return optionParameters(reflect.TypeFor[T]()) }
+// The parameters of options, which are not to be changed.
+var (
+	listParameters   = optionsOf[metav1.ListOptions]()
+	getParameters    = optionsOf[metav1.GetOptions]()
+	createParameters = optionsOf[metav1.CreateOptions]()
+	updateParameters = optionsOf[metav1.UpdateOptions]()
+	patchParameters  = optionsOf[metav1.PatchOptions]()
+	deleteParameters = optionsOf[metav1.DeleteOptions]()
+)
 
-func listParameters() []*parameter { return options[metav1.ListOptions]() }
+func optionsOf[T any]() func() []*parameter {
+	return sync.OnceValue(func() []*parameter { return slices.Clip(optionParameters(reflect.TypeFor[T]())) })
+}
 
 // deleteCollectionParameters are those of the delete and of the list that chooses what to delete.
 func deleteCollectionParameters() []*parameter {
-	list := slices.DeleteFunc(listParameters(), func(p *parameter) bool { return p.Name == "watch" || p.Name == "allowWatchBookmarks" })
-	return append(options[metav1.DeleteOptions](), list...)
+	list := slices.DeleteFunc(slices.Clone(listParameters()), func(p *parameter) bool { return p.Name == "watch" || p.Name == "allowWatchBookmarks" })
+	return append(deleteParameters(), list...)
 }
 
 // rootOf is the path of a group and version.

@@ -242,33 +242,41 @@ func (w *protoWriter) schema(b []byte, s *node) []byte {
 	}
 	b = w.string(b, 34, s.Description)
 	b = w.string(b, 35, s.Format)
+	return w.extensions(b, 36, s)
+}
+
+// extensions appends what only Kubernetes knows of a schema.
+func (w *protoWriter) extensions(b []byte, n int, s *node) []byte {
 	if len(s.Kinds) > 0 {
-		b = w.extension(b, 36, "x-kubernetes-group-version-kind", s.Kinds)
+		b = w.extension(b, n, "x-kubernetes-group-version-kind", s.Kinds)
 	}
 	if len(s.ListMapKeys) > 0 {
-		b = w.extension(b, 36, "x-kubernetes-list-map-keys", s.ListMapKeys)
+		b = w.extension(b, n, "x-kubernetes-list-map-keys", s.ListMapKeys)
 	}
 	for _, e := range []struct{ name, value string }{
 		{"x-kubernetes-list-type", s.ListType}, {"x-kubernetes-map-type", s.MapType},
 		{"x-kubernetes-patch-merge-key", s.PatchMergeKey}, {"x-kubernetes-patch-strategy", s.PatchStrategy},
 	} {
 		if e.value != "" {
-			b = w.extension(b, 36, e.name, e.value)
+			b = w.extension(b, n, e.name, e.value)
 		}
 	}
 	if s.Unions != nil {
-		b = w.extension(b, 36, "x-kubernetes-unions", s.Unions)
+		b = w.extension(b, n, "x-kubernetes-unions", s.Unions)
 	}
 	for _, e := range []struct {
 		name string
 		set  bool
 	}{{"x-kubernetes-embedded-resource", s.Embedded}, {"x-kubernetes-int-or-string", s.IntOrString}, {"x-kubernetes-preserve-unknown-fields", s.PreserveUnknown}} {
 		if e.set {
-			b = w.extension(b, 36, e.name, true)
+			b = w.extension(b, n, e.name, true)
 		}
 	}
 	if s.Validations != nil {
-		b = w.extension(b, 36, "x-kubernetes-validations", s.Validations)
+		b = w.extension(b, n, "x-kubernetes-validations", s.Validations)
+	}
+	if s.Selectable != nil {
+		b = w.extension(b, n, "x-kubernetes-selectable-fields", s.Selectable)
 	}
 	return b
 }

@@ -15,11 +15,34 @@ type schemaWriter struct {
 	types   map[string]reflect.Type // by component name: where descriptions come from
 	gv      schema.GroupVersion     // of the document
 	out     map[string]*node
+	custom  bool // the document is of custom resources
+	// v2 writes the dialect of OpenAPI v2: references may have a description beside them, a value has one type, and
+	// there are no defaults.
+	v2 bool
+	// written are the components that the document has elsewhere.
+	written func(component string) bool
+}
+
+func (w *schemaWriter) refTo(component string) *node {
+	if w.v2 {
+		return &node{Ref: v2RefPrefix + component}
+	}
+	return &node{Ref: refPrefix + component}
+}
+
+// described makes n, which says something of its own about a component, refer to it.
+func (w *schemaWriter) described(n *node, component string) *node {
+	if w.v2 {
+		n.Ref = v2RefPrefix + component
+	} else {
+		n.AllOf = []*node{w.refTo(component)}
+	}
+	return n
 }
 
 // need adds a component.
 func (w *schemaWriter) need(name string) {
-	if w.out[name] != nil {
+	if w.out[name] != nil || w.written != nil && w.written(name) {
 		return
 	}
 	s := w.schemas.Component(name)
@@ -49,6 +72,9 @@ func (w *schemaWriter) kindsOf(name string) (out []kind) {
 	}
 	switch k := strings.TrimPrefix(name, metaPackage); k {
 	case "DeleteOptions", "WatchEvent":
+		if w.v2 || w.custom {
+			return kindOfEvery(k, w.custom)
+		}
 		if w.gv.Group != "" {
 			out = append(out, kind{w.gv.Group, k, w.gv.Version})
 		}
@@ -59,7 +85,10 @@ func (w *schemaWriter) kindsOf(name string) (out []kind) {
 // value writes a property, an element or a map's value. A reference with nothing beside it stands alone; undocumented
 // says that there is a description beside it, which is not known here.
 func (w *schemaWriter) value(s *pschema.Schema, description string, undocumented bool) *node {
-	n := &node{Description: description, Default: s.Default}
+	n := &node{Description: description}
+	if !w.v2 {
+		n.Default = s.Default
+	}
 	if s.Ref != "" {
 		w.need(s.Ref)
 		atomic := w.schemas.Component(s.Ref).Atomic
@@ -71,10 +100,9 @@ func (w *schemaWriter) value(s *pschema.Schema, description string, undocumented
 		}
 		n.PatchStrategy, n.PatchMergeKey = strategy(s.PatchStrategy), s.PatchMergeKey
 		if reflect.DeepEqual(n, &node{}) && !undocumented {
-			return refTo(s.Ref)
+			return w.refTo(s.Ref)
 		}
-		n.AllOf = []*node{refTo(s.Ref)}
-		return n
+		return w.described(n, s.Ref)
 	}
 	w.shape(n, s, nil)
 	switch {
@@ -117,7 +145,9 @@ func (w *schemaWriter) shape(n *node, s *pschema.Schema, t reflect.Type) {
 		n.Items = w.value(s.Items, "", false)
 	case pschema.String:
 		n.Type = "string"
-		if s.Format == "quantity" {
+		if s.Format == "quantity" && w.v2 {
+			n.Format = ""
+		} else if s.Format == "quantity" {
 			n.Type, n.Format = "", ""
 			n.OneOf = []*node{{Type: "string"}, {Type: "number"}}
 		}
@@ -129,6 +159,10 @@ func (w *schemaWriter) shape(n *node, s *pschema.Schema, t reflect.Type) {
 		n.Type = "boolean"
 	case pschema.IntOrString:
 		n.Format = "int-or-string"
+		if w.v2 {
+			n.Type = "string"
+			return
+		}
 		n.OneOf = []*node{{Type: "integer"}, {Type: "string"}}
 	}
 }

@@ -2,7 +2,9 @@ package discovery
 
 import (
 	"reflect"
+	"slices"
 	"strings"
+	"sync"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	admissionregistrationv1alpha1 "k8s.io/api/admissionregistration/v1alpha1"
@@ -46,11 +48,13 @@ import (
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 )
 
-// registrars add the Go types of the built-in groups and versions to a scheme.
-var registrars = []struct {
+type registrar struct {
 	gv  schema.GroupVersion
 	add func(*runtime.Scheme) error
-}{
+}
+
+// registrars add the Go types of the built-in groups and versions to a scheme.
+var registrars = []registrar{
 	{admissionregistrationv1.SchemeGroupVersion, admissionregistrationv1.AddToScheme},
 	{admissionregistrationv1alpha1.SchemeGroupVersion, admissionregistrationv1alpha1.AddToScheme},
 	{admissionregistrationv1beta1.SchemeGroupVersion, admissionregistrationv1beta1.AddToScheme},
@@ -106,6 +110,16 @@ type goTypes struct {
 }
 
 func typesOf(gv schema.GroupVersion) (goTypes, error) {
+	if !slices.ContainsFunc(registrars, func(r registrar) bool { return r.gv == gv }) {
+		return commonTypes()
+	}
+	return collectTypes(gv)
+}
+
+// commonTypes are those of every document.
+var commonTypes = sync.OnceValues(func() (goTypes, error) { return collectTypes(schema.GroupVersion{}) })
+
+func collectTypes(gv schema.GroupVersion) (goTypes, error) {
 	s := runtime.NewScheme()
 	if err := register(gv, s); err != nil {
 		return goTypes{}, err

@@ -20,8 +20,8 @@ func (s *Server) nonResource(c *call) {
 		s.serveVersion(c)
 	case path == "/metrics":
 		s.Metrics.ServeHTTP(&c.w, c.r)
-	case s.OpenAPIV3 != nil && (path == "/openapi/v3" || strings.HasPrefix(path, "/openapi/v3/")):
-		s.OpenAPIV3.ServeHTTP(&c.w, c.r.WithContext(c.ctx))
+	case s.OpenAPI != nil && (path == "/openapi/v2" || path == "/openapi/v3" || strings.HasPrefix(path, "/openapi/v3/")):
+		s.OpenAPI.ServeHTTP(&c.w, c.r.WithContext(c.ctx))
 	case s.Discovery != nil && s.discovered(path):
 		s.Discovery.ServeHTTP(&c.w, c.r.WithContext(c.ctx))
 	case s.health(c):
@@ -91,8 +91,8 @@ func (s *Server) index(c *call) {
 			}
 		}
 	}
-	if s.OpenAPIV3 != nil {
-		paths = append(paths, "/openapi/v3", "/openapi/v3/")
+	if s.OpenAPI != nil {
+		paths = append(paths, "/openapi/v2", "/openapi/v3", "/openapi/v3/")
 	}
 	if s.Discovery != nil {
 		paths = append(paths, "/api", "/apis", "/apis/")
@@ -121,7 +121,7 @@ func (s *Server) index(c *call) {
 // knownPath is a path as the metrics call it: unknown ones must not make new series.
 func knownPath(path string) string {
 	switch path {
-	case "/", "/version", "/metrics", "/api", "/apis", "/healthz", "/livez", "/readyz", "/openapi/v3":
+	case "/", "/version", "/metrics", "/api", "/apis", "/healthz", "/livez", "/readyz", "/openapi/v2", "/openapi/v3":
 		return path
 	}
 	return ""

@@ -73,10 +73,10 @@ type Config struct {
 	Authn      Authenticator
 	Authorizer request.Authorizer // nil: whoever is authenticated may do everything
 
-	// Discovery serves /api, /apis and what is below them but is not a resource; OpenAPIV3 /openapi/v3 and below.
+	// Discovery serves /api, /apis and what is below them but is not a resource; OpenAPI /openapi/v2, /openapi/v3 and below.
 	// Their paths are 404 while they are nil.
 	Discovery http.Handler
-	OpenAPIV3 http.Handler
+	OpenAPI   http.Handler
 	// Others are further paths outside the API, by exact path, or by prefix where it ends in a slash.
 	Others map[string]http.Handler
 

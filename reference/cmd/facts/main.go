@@ -4,6 +4,7 @@
 //	../internal/builtin/recorded/discovery/   every discovery document
 //	../internal/builtin/recorded/etcdkeys.txt where one object of each resource is kept in etcd
 //	testdata/openapi/openapi-v3.txtar.gz      every OpenAPI v3 document
+//	testdata/openapi/openapi-v2.json.gz       the OpenAPI v2 document
 //	testdata/etcd/                            the stored bytes of those objects, and how they are served
 //
 // Run it in the reference module: go run ./cmd/facts
@@ -51,6 +52,9 @@ func run(ctx context.Context, root string) error {
 		return err
 	}
 	if err := f.openapi(filepath.Join(testdata, "openapi", "openapi-v3.txtar.gz")); err != nil {
+		return err
+	}
+	if err := f.openapiV2(filepath.Join(testdata, "openapi", "openapi-v2.json.gz")); err != nil {
 		return err
 	}
 	return f.etcd(ctx, filepath.Join(recorded, "etcdkeys.txt"), filepath.Join(testdata, "etcd"))
@@ -187,9 +191,22 @@ func (f *facts) openapi(file string) error {
 		}
 		a.Files = append(a.Files, txtar.File{Name: strings.TrimPrefix(u.Path, "/"), Data: data})
 	}
+	return writeGzip(file, txtar.Format(a))
+}
+
+// openapiV2 writes the one document, as it came.
+func (f *facts) openapiV2(file string) error {
+	data, _, err := f.do("GET", "/openapi/v2", asJSON, "", nil)
+	if err != nil {
+		return err
+	}
+	return writeGzip(file, data)
+}
+
+func writeGzip(file string, data []byte) error {
 	var buf bytes.Buffer
 	z, _ := gzip.NewWriterLevel(&buf, gzip.BestCompression)
-	if _, err := z.Write(txtar.Format(a)); err != nil {
+	if _, err := z.Write(data); err != nil {
 		return err
 	}
 	if err := z.Close(); err != nil {

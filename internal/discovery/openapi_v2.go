@@ -1,0 +1,221 @@
+package discovery
+
+import (
+	"bytes"
+	"crypto/sha512"
+	"encoding/binary"
+	"encoding/json"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pintle-io/pintle/internal/resource"
+)
+
+// v2 is the one document of /openapi/v2 in one encoding. It is made of parts, one for all that is built in and one for
+// each version of custom resources, which are compressed one by one: a change makes one part anew, and the others stay.
+// Nothing is made before it is asked for.
+type v2 struct {
+	protobuf bool
+
+	mu      sync.Mutex
+	hash    documentHash
+	made    time.Time
+	doc     pieces
+	builtin *v2Part
+	customs map[string]*v2Part // by path of their v3 document
+}
+
+// v2Part is what some groups and versions add to the document.
+type v2Part struct {
+	hash        documentHash
+	paths       packed
+	definitions packed
+	rest        packed // of the built-in part: all that is not a path or a definition
+}
+
+// get returns the document of a state and when it was made. Two who ask at a time wait for one to make it.
+func (v *v2) get(o *OpenAPI, s state) (pieces, time.Time, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.doc != nil && v.hash == s.all {
+		return v.doc, v.made, nil
+	}
+	m := v2Maker{o: o, s: s.snapshot, protobuf: v.protobuf, out: newPacker(), definitions: newPacker(), proto: protoWriter{yaml: map[string]string{}}}
+	builtin := sha512.New()
+	customs := make(map[string]*v2Part, len(v.customs))
+	var parts []*v2Part
+	for _, e := range s.list {
+		if !e.custom {
+			builtin.Write(e.hash[:])
+			continue
+		}
+		part := v.customs[e.path]
+		if part == nil || part.hash != e.hash {
+			var err error
+			if part, err = m.customPart(e); err != nil {
+				return nil, time.Time{}, err
+			}
+		}
+		customs[e.path] = part
+		parts = append(parts, part)
+	}
+	if hash := documentHash(builtin.Sum(nil)); v.builtin == nil || v.builtin.hash != hash {
+		part, err := m.builtinPart(s.list)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		part.hash = hash
+		v.builtin = part
+	}
+	v.doc, v.hash, v.customs, v.made = m.join(v.builtin, parts), s.all, customs, o.now()
+	return v.doc, v.made, nil
+}
+
+// v2Maker makes parts.
+type v2Maker struct {
+	o                *OpenAPI
+	s                *resource.Snapshot
+	protobuf         bool
+	out, definitions *packer
+	buf              bytes.Buffer
+	proto            protoWriter
+}
+
+// builtinPart makes the part of all documents that are not of custom resources.
+func (m *v2Maker) builtinPart(list []*entry) (*v2Part, error) {
+	written := map[string]bool{}
+	params := &v2Parameters{map[v2Parameter]string{}, map[string]v2Parameter{}}
+	paths, schemas := &v2Section{m: m, to: m.out}, &v2Section{m: m, to: m.definitions}
+	for _, e := range list {
+		if e.custom {
+			continue
+		}
+		sw := &schemaWriter{v2: true, written: func(name string) bool { return written[name] }}
+		if err := m.document(e.path, sw, params, paths, schemas); err != nil {
+			return nil, err
+		}
+		for name := range sw.out {
+			written[name] = true
+		}
+	}
+	part := &v2Part{paths: m.out.finish(), definitions: m.definitions.finish()}
+	if m.protobuf {
+		m.out.Write(m.proto.v2Rest(params.byName))
+	} else if err := m.writeRest(params.byName); err != nil {
+		return nil, err
+	}
+	part.rest = m.out.finish()
+	return part, nil
+}
+
+// customPart makes the part of a version of custom resources. The definitions that it shares with others, and all its
+// shared parameters, are in the built-in part.
+func (m *v2Maker) customPart(e *entry) (*v2Part, error) {
+	params := &v2Parameters{map[v2Parameter]string{}, map[string]v2Parameter{}}
+	sw := &schemaWriter{v2: true, written: func(string) bool { return true }}
+	paths, schemas := &v2Section{m: m, to: m.out, begun: true}, &v2Section{m: m, to: m.definitions, begun: true}
+	if err := m.document(e.path, sw, params, paths, schemas); err != nil {
+		return nil, err
+	}
+	return &v2Part{hash: e.hash, paths: m.out.finish(), definitions: m.definitions.finish()}, nil
+}
+
+// document writes what the v3 document of a path says.
+func (m *v2Maker) document(path string, sw *schemaWriter, params *v2Parameters, paths, schemas *v2Section) error {
+	d, err := m.o.fill(m.s, path, sw)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Paths)) {
+		item := params.pathItem(d.Paths[name])
+		if m.protobuf {
+			paths.writeBytes(m.proto.v2Path(name, item))
+		} else if err := paths.writeJSON(name, item); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(sw.out)) {
+		if m.protobuf {
+			schemas.writeBytes(m.proto.v2Definition(name, sw.out[name]))
+		} else if err := schemas.writeJSON(name, sw.out[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// v2Section writes entries of the paths or of the definitions.
+type v2Section struct {
+	m     *v2Maker
+	to    io.Writer // that cannot fail
+	begun bool      // there is an entry before the next one
+}
+
+func (s *v2Section) writeBytes(b []byte) { s.to.Write(b) }
+
+func (s *v2Section) writeJSON(name string, value any) error {
+	b := &s.m.buf
+	b.Reset()
+	if s.begun {
+		b.WriteByte(',')
+	}
+	s.begun = true
+	for i, v := range []any{name, value} {
+		if i > 0 {
+			b.WriteByte(':')
+		}
+		if err := writeJSON(b, v); err != nil {
+			return err
+		}
+	}
+	s.to.Write(b.Bytes())
+	return nil
+}
+
+// writeJSON writes a value without a newline, and without escaping what only HTML needs escaped.
+func writeJSON(b *bytes.Buffer, v any) error {
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	b.Truncate(b.Len() - 1)
+	return nil
+}
+
+const bearerToken = "Bearer Token authentication"
+
+// writeRest ends the definitions and the document.
+func (m *v2Maker) writeRest(params map[string]v2Parameter) error {
+	m.buf.Reset()
+	m.buf.WriteString(`},"parameters":`)
+	if err := writeJSON(&m.buf, params); err != nil {
+		return err
+	}
+	m.buf.WriteString(`,"securityDefinitions":{"BearerToken":{"description":"` + bearerToken +
+		`","type":"apiKey","name":"authorization","in":"header"}},"security":[{"BearerToken":[]}]}`)
+	m.out.Write(m.buf.Bytes())
+	return nil
+}
+
+// join puts the document together.
+func (m *v2Maker) join(builtin *v2Part, customs []*v2Part) pieces {
+	paths, definitions := pieces{builtin.paths}, pieces{builtin.definitions}
+	for _, c := range customs {
+		paths, definitions = append(paths, c.paths), append(definitions, c.definitions)
+	}
+	var head, between []byte
+	if m.protobuf {
+		head = m.proto.v2Head(m.o.Version)
+		head = binary.AppendUvarint(append(head, 8<<3|2), uint64(paths.size()))
+		between = binary.AppendUvarint([]byte{9<<3 | 2}, uint64(definitions.size()))
+	} else {
+		version, _ := json.Marshal(m.o.Version) // a string
+		head = []byte(`{"swagger":"2.0","info":{"title":"Kubernetes","version":` + string(version) + `},"paths":{`)
+		between = []byte(`},"definitions":{`)
+	}
+	return slices.Concat(pieces{stored(head)}, paths, pieces{stored(between)}, definitions, pieces{builtin.rest})
+}
