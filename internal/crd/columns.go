@@ -29,7 +29,7 @@ func columns(defs []v1.CustomResourceColumnDefinition) []resource.Column {
 	out[0] = name
 	for i := range defs {
 		d := &defs[i]
-		p, err := newPath(d.JSONPath)
+		p, err := newJSONPath(d.JSONPath)
 		if err != nil {
 			break
 		}
@@ -43,7 +43,7 @@ func columns(defs []v1.CustomResourceColumnDefinition) []resource.Column {
 }
 
 // cellOf makes a column's cells. What is not there, or not of the column's type, leaves its cell empty.
-func cellOf(p path, kind string) func(object.Object, time.Time) any {
+func cellOf(p jsonPath, kind string) func(object.Object, time.Time) any {
 	return func(o object.Object, now time.Time) any {
 		u, ok := o.(*unstructured.Unstructured)
 		if !ok {

@@ -9,10 +9,10 @@ import (
 	"k8s.io/client-go/util/jsonpath"
 )
 
-// path is a JSONPath of a CustomResourceDefinition. Nearly all of them are simple: fields, list indices and
+// jsonPath is a JSONPath of a CustomResourceDefinition. Nearly all of them are simple: fields, list indices and
 // conditions of the form [?(@.type=="Ready")]. A simple path is read as it is walked and holds nothing but its own
 // text; the library, whose answers are the rule, does the others.
-type path struct {
+type jsonPath struct {
 	text  string
 	other *otherPath // not nil: the path is not simple
 }
@@ -24,21 +24,21 @@ type otherPath struct {
 	mu    sync.Mutex
 }
 
-// newPath reads a path that stands in a definition without braces.
-func newPath(text string) (path, error) {
+// newJSONPath reads a path that stands in a definition without braces.
+func newJSONPath(text string) (jsonPath, error) {
 	if simple(text) {
-		return path{text: text}, nil
+		return jsonPath{text: text}, nil
 	}
 	o := &otherPath{JSONPath: jsonpath.New("path").AllowMissingKeys(true), loops: strings.Contains(text, "range")}
 	if err := o.Parse("{" + text + "}"); err != nil {
-		return path{}, err
+		return jsonPath{}, err
 	}
-	return path{text: text, other: o}, nil
+	return jsonPath{text: text, other: o}, nil
 }
 
 // first returns the first value that the path leads to. There may be none, or the value may be null; what cannot be
 // walked at all is no value either.
-func (p path) first(tree map[string]any) (value any, ok bool) {
+func (p jsonPath) first(tree map[string]any) (value any, ok bool) {
 	if p.other == nil {
 		f := found{}
 		if !f.walk(tree, p.text) {

@@ -60,7 +60,7 @@ func viaLibrary(text string, tree map[string]any) (value any, ok, readable bool)
 func samePath(t *testing.T, text string, tree map[string]any) {
 	t.Helper()
 	want, wantOK, readable := viaLibrary(text, tree)
-	p, err := newPath(text)
+	p, err := newJSONPath(text)
 	if (err == nil) != readable {
 		t.Errorf("%s: error %v, the library can read it: %v", text, err, readable)
 	}

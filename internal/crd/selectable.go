@@ -17,7 +17,7 @@ func selectable(fields []v1.SelectableField) map[string]func(object.Object) stri
 	}
 	out := make(map[string]func(object.Object) string, len(fields))
 	for _, f := range fields {
-		p, err := newPath(f.JSONPath)
+		p, err := newJSONPath(f.JSONPath)
 		out[strings.TrimPrefix(f.JSONPath, ".")] = func(o object.Object) string {
 			u, ok := o.(*unstructured.Unstructured)
 			if err != nil || !ok {
