@@ -25,6 +25,7 @@ object < script
 store < store/eventlog
 store/tree store/alarm store/eventlog < store/embed store/etcd store/memory store/storetest
 object < cel < schema < patch
+resource < crd/definition < builtin/* crd
 schema request < resource < builtin/describe < builtin/* < builtin
 resource < discovery
 resource store store/tree < cache
