@@ -199,8 +199,6 @@ func TestNames(t *testing.T) {
 	for _, tc := range []struct{ ask, want string }{
 		{`{"apiVersion":"apiregistration.k8s.io/v1","kind":"APIService","metadata":{"name":"v1.g"},"spec":{"version":"v1","group":"g"}}`, ""},
 		{`{"apiVersion":"apiregistration.k8s.io/v1","kind":"APIService","metadata":{"name":"x"},"spec":{"version":"v1","group":"g"}}`, "metadata.name: Invalid value: \"x\": must be `spec.version+\".\"+spec.group`: \"v1.g\""},
-		{`{"apiVersion":"apiextensions.k8s.io/v1beta1","kind":"CustomResourceDefinition","metadata":{"name":"xs.g"},"spec":{"group":"g","names":{"plural":"xs"}}}`, ""},
-		{`{"apiVersion":"apiextensions.k8s.io/v1beta1","kind":"CustomResourceDefinition","metadata":{"name":"x.g"},"spec":{"group":"g","names":{"plural":"xs"}}}`, `metadata.name: Invalid value: "x.g": must be spec.names.plural+"."+spec.group`},
 		{`{"apiVersion":"certificates.k8s.io/v1beta1","kind":"ClusterTrustBundle","metadata":{"name":"a:b:c"},"spec":{"signerName":"a/b"}}`, ""},
 		{`{"apiVersion":"certificates.k8s.io/v1beta1","kind":"ClusterTrustBundle","metadata":{"name":"c"},"spec":{"signerName":"a/b"}}`, `metadata.name: Invalid value: "c": ClusterTrustBundle for signerName a/b must be named with prefix a:b:`},
 	} {

@@ -10,9 +10,9 @@ import (
 
 	v1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1beta1"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/pintle-io/pintle/internal/builtin/describe"
+	"github.com/pintle-io/pintle/internal/crd/definition"
 	"github.com/pintle-io/pintle/internal/resource"
 )
 
@@ -24,6 +24,7 @@ func Resources(resource.Deps) describe.Kinds {
 	stored := describe.Stored(describe.Off(describe.Version[v1beta1.CustomResourceDefinition](group, "v1beta1")))
 	served.Codec.StoreJSON, stored.Codec.StoreJSON = true, true
 	served.Convert, stored.Convert = convert, convert
+	served.Default = setDefaults
 	r := describe.Kind{
 		Plural: "customresourcedefinitions", Kind: "CustomResourceDefinition", Short: []string{"crd", "crds"}, Cluster: true,
 		Categories: []string{"api-extensions"}, Conditional: true, AnyFinalizer: true, Prefix: "apiextensions.k8s.io/customresourcedefinitions",
@@ -35,7 +36,7 @@ func Resources(resource.Deps) describe.Kinds {
 		s := r.Versions[i].Sub("status")
 		s.Reset, s.Untracked = describe.Spec, describe.SpecAndMeta
 	}
-	r.Prepare, r.Validate = prepare, validate
+	r.Prepare, r.Validate, r.Warn, r.Deleting = prepare, validate, warn, deleting
 	return describe.Kinds{r}
 }
 
@@ -57,11 +58,17 @@ func prepare(_ context.Context, c *resource.Change) error {
 	return nil
 }
 
-// validate wants the name that the group and plural give.
-func validate(_ context.Context, c *resource.Change) field.ErrorList {
+// deleting holds a definition until its objects are gone: whoever removes them takes the finalizer away. Nothing else
+// about dependents is looked at here.
+func deleting(_ context.Context, c *resource.Change) (keep bool, err error) {
 	crd := c.New.(*v1beta1.CustomResourceDefinition)
-	if c.Op != resource.OpCreate || crd.Name == crd.Spec.Names.Plural+"."+crd.Spec.Group {
-		return nil
+	crd.Finalizers = slices.Clone(c.Old.GetFinalizers())
+	if !slices.Contains(crd.Finalizers, v1beta1.CustomResourceCleanupFinalizer) {
+		crd.Finalizers = append(crd.Finalizers, v1beta1.CustomResourceCleanupFinalizer)
 	}
-	return field.ErrorList{field.Invalid(field.NewPath("metadata", "name"), crd.Name, `must be spec.names.plural+"."+spec.group`)}
+	definition.SetCondition(crd, v1beta1.CustomResourceDefinitionCondition{
+		Type: v1beta1.Terminating, Status: v1beta1.ConditionTrue, Reason: "InstanceDeletionPending",
+		Message: "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+	}, c.Now)
+	return true, nil
 }

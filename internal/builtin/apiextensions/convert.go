@@ -11,6 +11,7 @@ import (
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/pintle-io/pintle/internal/crd/definition"
 	"github.com/pintle-io/pintle/internal/object"
 )
 
@@ -19,6 +20,11 @@ func convert(_ context.Context, objs []object.Object, to string) ([]object.Objec
 	for i, o := range objs {
 		switch crd := o.(type) {
 		case *v1.CustomResourceDefinition:
+			for j := range crd.Spec.Versions {
+				if err := canonical(definition.Root(same[v1beta1.CustomResourceValidation](crd.Spec.Versions[j].Schema))); err != nil {
+					return nil, err
+				}
+			}
 			out[i] = toV1beta1(crd)
 		case *v1beta1.CustomResourceDefinition:
 			out[i] = toV1(crd)

@@ -16,7 +16,7 @@ import (
 // validate checks a definition. What was stored once is held to what it was stored under: an update that does not
 // pass all rules is judged again without those that the old definition breaks. Each of these only takes errors away,
 // so that an update that passes, which is nearly every one, never looks at the old schemas.
-func validate(ctx context.Context, c *resource.Change) field.ErrorList {
+func validate(_ context.Context, c *resource.Change) field.ErrorList {
 	crd := c.New.(*v1beta1.CustomResourceDefinition)
 	if c.Sub != nil {
 		var v validator
@@ -24,14 +24,14 @@ func validate(ctx context.Context, c *resource.Change) field.ErrorList {
 		return v.errs
 	}
 	if c.Op == resource.OpCreate {
-		return check(ctx, crd, nil, strict)
+		return check(crd, nil, strict)
 	}
 	old := c.Old.(*v1beta1.CustomResourceDefinition)
-	errs := check(ctx, crd, old, strict)
+	errs := check(crd, old, strict)
 	if len(errs) == 0 {
 		return nil
 	}
-	return check(ctx, crd, old, relaxed(crd, old))
+	return check(crd, old, relaxed(crd, old))
 }
 
 // rules are those that an old definition may break.
@@ -46,9 +46,6 @@ type rules struct {
 	allowBadBundle  bool
 	// manyFields names the versions ("": all) that may select by more fields than are allowed.
 	manyFields map[string]bool
-	// unchanged names the versions whose schema is the old one; stored says which rules were there before.
-	unchanged map[string]bool
-	stored    *storedRules
 }
 
 // strict is for what nobody has stored yet. The bundle of a webhook may be bad until the definition is established.
@@ -56,16 +53,16 @@ var strict = rules{wantSchema: true, wantTypes: true, wantStructural: true, want
 
 // validator collects what is wrong with one definition.
 type validator struct {
-	ctx context.Context
 	rules
+	old  *v1beta1.CustomResourceDefinition // nil: it is new
 	errs field.ErrorList
 }
 
 func (v *validator) add(e *field.Error) { v.errs = append(v.errs, e) }
 
 // check validates a definition under the rules; old is nil for a new one.
-func check(ctx context.Context, crd, old *v1beta1.CustomResourceDefinition, r rules) field.ErrorList {
-	v := validator{ctx: ctx, rules: r}
+func check(crd, old *v1beta1.CustomResourceDefinition, r rules) field.ErrorList {
+	v := validator{rules: r, old: old}
 	if old == nil {
 		v.allowBadBundle = true
 		v.name(crd)
@@ -101,21 +98,12 @@ func (v *validator) immutable(crd, old *v1beta1.CustomResourceDefinition, at *fi
 		v.errs = append(v.errs, apivalidation.ValidateImmutableField(now, was, at)...)
 	}
 	names, oldNames := at.Child("names"), &old.Spec.Names
-	if established(old) {
+	if definition.ConditionTrue(old, v1beta1.Established) {
 		v.errs = append(v.errs, apivalidation.ValidateImmutableField(crd.Spec.Scope, old.Spec.Scope, at.Child("scope"))...)
 		keep(crd.Spec.Names.Kind, oldNames.Kind, names.Child("kind"))
 	}
 	keep(crd.Spec.Group, old.Spec.Group, at.Child("group"))
 	keep(crd.Spec.Names.Plural, oldNames.Plural, names.Child("plural"))
-}
-
-func established(crd *v1beta1.CustomResourceDefinition) bool {
-	for i := range crd.Status.Conditions {
-		if c := &crd.Status.Conditions[i]; c.Type == v1beta1.Established {
-			return c.Status == v1beta1.ConditionTrue
-		}
-	}
-	return false
 }
 
 // oneOf wants one of a few words.

@@ -3,9 +3,12 @@ package definition
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1beta1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -90,4 +93,37 @@ func NonStructuralCondition(crd *v1beta1.CustomResourceDefinition) *v1beta1.Cust
 	}
 	c.Status, c.Reason, c.Message = v1beta1.ConditionTrue, "Violations", errs.ToAggregate().Error()
 	return c
+}
+
+// SetCondition puts a condition where the one of its type stands, or at the end. Its time is now unless the status
+// was the same before. The list of conditions may be changed in place.
+func SetCondition(crd *v1beta1.CustomResourceDefinition, c v1beta1.CustomResourceDefinitionCondition, now time.Time) {
+	c.LastTransitionTime = metav1.NewTime(now.Truncate(time.Second))
+	for i := range crd.Status.Conditions {
+		old := &crd.Status.Conditions[i]
+		if old.Type != c.Type {
+			continue
+		}
+		if old.Status == c.Status && !old.LastTransitionTime.IsZero() {
+			c.LastTransitionTime = old.LastTransitionTime
+		}
+		old.Status, old.LastTransitionTime, old.Reason, old.Message = c.Status, c.LastTransitionTime, c.Reason, c.Message
+		return
+	}
+	crd.Status.Conditions = append(crd.Status.Conditions, c)
+}
+
+// RemoveCondition takes the condition of a type away.
+func RemoveCondition(crd *v1beta1.CustomResourceDefinition, t v1beta1.CustomResourceDefinitionConditionType) {
+	crd.Status.Conditions = slices.DeleteFunc(crd.Status.Conditions, func(c v1beta1.CustomResourceDefinitionCondition) bool { return c.Type == t })
+}
+
+// ConditionTrue says whether a condition is true.
+func ConditionTrue(crd *v1beta1.CustomResourceDefinition, t v1beta1.CustomResourceDefinitionConditionType) bool {
+	for i := range crd.Status.Conditions {
+		if c := &crd.Status.Conditions[i]; c.Type == t {
+			return c.Status == v1beta1.ConditionTrue
+		}
+	}
+	return false
 }
