@@ -39,13 +39,13 @@ type Node interface {
 	ListType() string // x-kubernetes-list-type, "" when absent
 	ListKeys() []string
 	Required() []string
-	Enum() iter.Seq[any]
+	LongestEnum() int // length of the longest string of enum, -1 when there is no enum
 	MaxLength() *int64
 	MaxItems() *int64
 	MaxProperties() *int64
 
-	HasProperties() bool // there are properties, be it none
-	Properties() iter.Seq2[string, Node]
+	HasProperties() bool
+	Properties() iter.Seq2[string, Node] // by name
 	Property(name string) Node
 	Additional() bool // there are additionalProperties, be it true or false
 	Values() Node     // the schema of additionalProperties

@@ -64,3 +64,6 @@ func (baseLibrary) ProgramOptions() []cel.ProgramOption {
 		cel.CostTracking(&library.CostEstimator{}),
 	}
 }
+
+// Environment is what all expressions may use, for tests.
+func Environment() (*cel.Env, error) { return baseEnv() }
