@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer/cbor"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
 )
 
@@ -77,6 +78,19 @@ func yamlToJSON(data []byte, strict bool) ([]byte, error) {
 		return yaml.YAMLToJSONStrict(data)
 	}
 	return yaml.YAMLToJSON(data)
+}
+
+// DecodeValue reads any JSON value: integers are int64 and other numbers float64.
+func DecodeValue(data []byte) (v any, err error) {
+	d := decoder{data: data, names: new([32]string)}
+	d.space()
+	if v, ok := d.value(); ok {
+		if d.space(); d.at == len(data) {
+			return v, nil
+		}
+	}
+	err = utiljson.Unmarshal(data, &v)
+	return v, err
 }
 
 // decodeTree reads a tree, the quick way if it can.

@@ -80,10 +80,23 @@ type Schema struct {
 	Unions []byte
 
 	// The rest is for structural schemas of custom resources.
-	Nullable        bool
-	PreserveUnknown bool // x-kubernetes-preserve-unknown-fields
-	Embedded        bool // x-kubernetes-embedded-resource
+	Nullable bool
+	// PreserveUnknown says that fields that are not in Properties may be set and are tracked:
+	// x-kubernetes-preserve-unknown-fields stands here or on a node above.
+	PreserveUnknown bool
+	// KeepUnknown says that x-kubernetes-preserve-unknown-fields stands on this very node: pruning keeps what it does not
+	// know here. Below, known fields are pruned again by what they say themselves.
+	KeepUnknown bool
+	Embedded    bool // x-kubernetes-embedded-resource
+	// Resource says that apiVersion, kind and metadata are implied: the node is the root or Embedded. Properties has
+	// the standard schemas of the three, by which owners are tracked; what the document says of them is in Own.
+	Resource bool
+	below    below
 
+	// Limits are what a value must keep to, or gets, apart from its type; nil when there is nothing of the kind.
+	Limits *Limits
+	// Logic are the less usual parts of the document's node; nil when it has none.
+	Logic *Logic
 	// Rules are the node's x-kubernetes-validations; nil when it has none.
 	Rules *Rules
 }

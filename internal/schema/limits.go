@@ -1,0 +1,147 @@
+package schema
+
+import (
+	"regexp"
+	"sync/atomic"
+)
+
+// Limits are the value validations of a node of a custom resource's schema, and its default.
+type Limits struct {
+	MinLength, MaxLength         *int64
+	MinItems, MaxItems           *int64
+	MinProperties, MaxProperties *int64
+	Minimum, Maximum, MultipleOf *float64
+	ExclusiveMinimum             bool
+	ExclusiveMaximum             bool
+	UniqueItems                  bool // forbidden, but older documents may have it
+	Pattern                      *Pattern
+	Enum                         []any // of any JSON type; nil when any value will do
+	// Default is what stands in for a missing value, and is not to be changed: pruned, and decoded. (Schema.Default is as
+	// it was written.)
+	Default any
+
+	format *format // what Schema.Format asks for, where it is known
+}
+
+// Logic are the junctors of a node, and schemas that fit in nowhere else.
+type Logic struct {
+	AllOf, AnyOf, OneOf []*Schema
+	Not                 *Schema
+	// Other is the schema of the elements of what is no List, or of additional fields of a List. Only untyped nodes have one.
+	Other *Schema
+	// Own are the schemas that the document itself has for apiVersion, kind and metadata of a Resource, by name.
+	Own []Property
+}
+
+// Pattern is a regular expression, compiled when a value is first matched with it.
+type Pattern struct {
+	Text     string
+	compiled atomic.Pointer[regexp.Regexp]
+}
+
+// match says whether the text matches. An expression that is none matches nothing, and says why.
+func (p *Pattern) match(s string) (bool, error) {
+	re := p.compiled.Load()
+	if re == nil {
+		var err error
+		if re, err = regexp.Compile(p.Text); err != nil {
+			return false, err
+		}
+		p.compiled.Store(re)
+	}
+	return re.MatchString(s), nil
+}
+
+// below tells what there is at a node or below it, so that walks go only where they find something.
+type below uint8
+
+const (
+	belowDefault  below = 1 << iota // a default
+	belowEmbedded                   // an embedded resource
+	belowUnique                     // a list that is a set or a map
+	belowRules                      // x-kubernetes-validations, also in allOf
+)
+
+// anything and nothing are additionalProperties: true and false, where they stand for a schema. Of the values under
+// anything nothing is known, which is why pruning empties them.
+var (
+	anything = &Schema{Type: Any}
+	nothing  = &Schema{Type: Any, Nullable: true}
+)
+
+// Elements is the schema of a list's elements, nil when there is none.
+func (s *Schema) Elements() *Schema {
+	switch {
+	case s.Type == List:
+		return s.Items
+	case s.Logic != nil:
+		return s.Logic.Other
+	}
+	return nil
+}
+
+// Additional is additionalProperties: whether the document has them, and their schema, nil for true and false.
+func (s *Schema) Additional() (values *Schema, has bool) {
+	switch {
+	case s.Type != List:
+		values = s.Items
+	case s.Logic != nil:
+		values = s.Logic.Other
+	}
+	if values == anything || values == nothing {
+		return nil, true
+	}
+	return values, values != nil
+}
+
+// closed says that additionalProperties are false.
+func (s *Schema) closed() bool { return s.Items == nothing }
+
+// Own returns the schema that the document itself has for a field, nil when it has none. It differs from Property for
+// apiVersion, kind and metadata of a Resource.
+func (s *Schema) Own(name string) *Schema {
+	if s.Resource && isMeta(name) {
+		if s.Logic != nil {
+			for i := range s.Logic.Own {
+				if s.Logic.Own[i].Name == name {
+					return s.Logic.Own[i].Schema
+				}
+			}
+		}
+		return nil
+	}
+	return s.Property(name)
+}
+
+// own calls each with the fields that the document itself has.
+func (s *Schema) own(each func(*Property)) {
+	for i := range s.Properties {
+		if p := &s.Properties[i]; !s.Resource || !isMeta(p.Name) {
+			each(p)
+		}
+	}
+	if s.Resource && s.Logic != nil {
+		for i := range s.Logic.Own {
+			each(&s.Logic.Own[i])
+		}
+	}
+}
+
+// field is the schema of a field or map value, which has one if it is known: nil with known set when all that is known is
+// that it may be there.
+func (s *Schema) field(name string) (child *Schema, known bool) {
+	if p := s.Own(name); p != nil {
+		return p, true
+	}
+	return s.Additional()
+}
+
+func (s *Schema) hasDefault() bool { return s.Limits != nil && s.Limits.Default != nil }
+
+func isMeta(name string) bool {
+	switch name {
+	case "apiVersion", "kind", "metadata":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,143 @@
+package schema
+
+import (
+	"fmt"
+)
+
+// previous is the old value that a value is correlated with: what did not change may stay wrong. Fields correlate by
+// name and elements of map lists by their keys; nothing else does, and nothing below it.
+type previous struct {
+	value any
+	known bool
+	top   bool // of a whole object, or status
+}
+
+// field is what the field of an object correlates with; s is the object's node.
+func (p previous) field(s *Schema, name string) previous {
+	if !p.known || p.top && (name == "kind" || name == "apiVersion") {
+		return previous{}
+	}
+	m, _ := p.value.(map[string]any)
+	v, ok := m[name]
+	if ok {
+		if child, _ := s.field(name); child == nil {
+			ok = false
+		}
+	}
+	return previous{value: v, known: ok}
+}
+
+// element is what an element of a list correlates with; s is the list's node.
+func (p previous) element(s *Schema, v any) previous {
+	if !p.known || s.ListType != ListMap || s.Elements() == nil {
+		return previous{}
+	}
+	old, _ := p.value.([]any)
+	was := elementLike(s, old, v)
+	return previous{value: was, known: was != nil}
+}
+
+// elementLike is the first element of a map list that has the keys of v, nil when there is none or a key is missing.
+func elementLike(s *Schema, old []any, v any) any {
+	m, ok := v.(map[string]any)
+	if !ok || s.Type != List || len(s.Keys) == 0 {
+		return nil
+	}
+	for _, k := range s.Keys {
+		if _, ok := m[k]; !ok || !isScalar(m[k]) || m[k] == nil {
+			return nil
+		}
+	}
+	for _, w := range old {
+		if w, ok := w.(map[string]any); ok && sameKeys(s.Keys, m, w) {
+			return w
+		}
+	}
+	return nil
+}
+
+func sameKeys(keys []string, a, b map[string]any) bool {
+	for _, k := range keys {
+		x, y := a[k], b[k]
+		if len(keys) == 1 {
+			return x == y
+		}
+		// Several keys are compared as text, which leaves of a number six digits behind the point.
+		f, isFloat := x.(float64)
+		g, both := y.(float64)
+		switch {
+		case isFloat && both:
+			if fmt.Sprintf("%f", f) != fmt.Sprintf("%f", g) {
+				return false
+			}
+		case !isScalar(y) || x != y:
+			return false
+		}
+	}
+	return true
+}
+
+// equalTo says whether a value did not change, as far as values can be correlated: fields that the schema does not know
+// count as changed, and elements of map lists may change places.
+func equalTo(s *Schema, v, old any) bool {
+	switch v := v.(type) {
+	case []any:
+		old, ok := old.([]any)
+		if !ok || len(v) != len(old) {
+			return false
+		}
+		if s.ListType != ListMap {
+			return equal(v, old)
+		}
+		for _, e := range v {
+			was := elementLike(s, old, e)
+			if was == nil || s.Elements() == nil || !equalTo(s.Elements(), e, was) {
+				return false
+			}
+		}
+		return true
+	case map[string]any:
+		old, ok := old.(map[string]any)
+		if !ok || len(v) != len(old) {
+			return false
+		}
+		for k, e := range v {
+			was, ok := old[k]
+			child, _ := s.field(k)
+			if !ok || child == nil || !equalTo(child, e, was) {
+				return false
+			}
+		}
+		return true
+	}
+	return isScalar(old) && v == old
+}
+
+// equal says whether two trees are the same; 1 and 1.0 are not.
+func equal(a, b any) bool {
+	switch a := a.(type) {
+	case []any:
+		b, ok := b.([]any)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		for i := range a {
+			if !equal(a[i], b[i]) {
+				return false
+			}
+		}
+		return true
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		for k, v := range a {
+			if w, ok := b[k]; !ok || !equal(v, w) {
+				return false
+			}
+		}
+		return true
+	}
+	return isScalar(b) && a == b
+}

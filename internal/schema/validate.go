@@ -1,0 +1,376 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Values are validated in one walk that says how many findings there are and allocates nothing. Only if there are some,
+// a second walk, loud, finds paths and texts for them. Junctors look at their branches in the same way.
+//
+// A walk counts the checks that a value passed, as the reference does: of the branches of a failed anyOf or oneOf, the one
+// that passed most is reported. What is counted is the reference's, and means nothing else.
+type checker struct {
+	quiet bool
+	asIs  bool // the schema as a default is validated by it: int-or-string says nothing by itself
+	fails int  // findings so far
+	found []finding
+}
+
+// findings validates a value, correlated with an old one if known: what did not change may stay wrong.
+func (s *Schema) findings(path *field.Path, v, old any, known bool) field.ErrorList {
+	w := checker{quiet: true}
+	was := previous{value: old, known: known, top: true}
+	w.value(s, v, "", was)
+	return w.list(s, path, v, was)
+}
+
+// ValidateValue is the findings of a default value.
+func (s *Schema) ValidateValue(path *field.Path, v any) field.ErrorList {
+	w := checker{quiet: true, asIs: true}
+	w.value(s, v, "", previous{})
+	return w.list(s, path, v, previous{})
+}
+
+// list is the findings, where the quiet walk was not content.
+func (w *checker) list(s *Schema, path *field.Path, v any, old previous) field.ErrorList {
+	if w.fails == 0 {
+		return nil
+	}
+	loud := checker{asIs: w.asIs}
+	loud.value(s, v, "", old)
+	return fieldErrors(path, loud.found)
+}
+
+// value validates v and all below, and returns what it passed.
+func (w *checker) value(s *Schema, v any, path string, old previous) (passed int) {
+	fails, found := w.fails, len(w.found)
+	if v == nil {
+		if types := w.types(s); len(types) == 0 || s.Nullable {
+			passed = 1
+		} else {
+			w.mistyped(path, types, "null")
+		}
+		w.enum(s, v, path)
+	} else {
+		passed = w.some(s, v, path, old)
+	}
+	if w.fails > fails && old.known && equalTo(s, v, old.value) {
+		w.fails, w.found = fails, w.found[:found] // it was wrong before
+	}
+	return passed
+}
+
+// some is value for what is not null.
+func (w *checker) some(s *Schema, v any, path string, old previous) (passed int) {
+	switch x := v.(type) {
+	case string:
+		passed = w.kind(s, v, typeString, "", path) + w.junctors(s, v, path) + w.text(s, x, path)
+	case bool:
+		passed = w.kind(s, v, typeBoolean, "", path) + w.junctors(s, v, path)
+	case int64:
+		passed = w.kind(s, v, typeInteger, "int64", path) + w.junctors(s, v, path) + w.number(s, v, float64(x), true, path)
+	case float64:
+		passed = w.kind(s, v, typeNumber, "float64", path) + w.junctors(s, v, path) + w.number(s, v, x, false, path)
+	case []any:
+		passed = w.kind(s, v, typeArray, "", path) + w.junctors(s, v, path) + w.elements(s, x, path, old)
+	case map[string]any:
+		passed = w.kind(s, v, typeObject, "", path) + w.junctors(s, v, path)
+		w.enum(s, v, path)
+		return passed + w.fields(s, x, path, old) + 3
+	}
+	w.enum(s, v, path)
+	return passed + 2
+}
+
+const (
+	typeObject  = "object"
+	typeArray   = "array"
+	typeString  = "string"
+	typeInteger = "integer"
+	typeNumber  = "number"
+	typeBoolean = "boolean"
+)
+
+var (
+	typesOf        = [...][]string{Object: {typeObject}, Map: {typeObject}, List: {typeArray}, String: {typeString}, Integer: {typeInteger}, Number: {typeNumber}, Boolean: {typeBoolean}, IntOrString: nil}
+	integerStrings = []string{typeInteger, typeString}
+)
+
+// types are the types that a value may have, none for any.
+func (w *checker) types(s *Schema) []string {
+	if s.Type == IntOrString && !w.asIs {
+		return integerStrings
+	}
+	return typesOf[s.Type]
+}
+
+// kind checks a value's type, which has a format of its own if it is a number.
+func (w *checker) kind(s *Schema, v any, typ, itsFormat, path string) (passed int) {
+	types, format := w.types(s), s.checkedFormat()
+	if len(types) == 0 && format == "" {
+		return 0
+	}
+	isInteger, isNumber := slices.Contains(types, typeInteger), slices.Contains(types, typeNumber)
+	fits := slices.Contains(types, typ)
+	switch f, _ := v.(float64); typ {
+	case typeNumber:
+		fits = fits || isInteger && isWhole(f)
+	case typeInteger:
+		fits = fits || isNumber
+	}
+	listOrText := typ == typeString || typ == typeArray
+	switch {
+	case fits:
+		return 2
+	case format == "":
+	case listOrText && !isInteger && !isNumber:
+		return 2 // the format is checked instead; lists get away
+	case !listOrText && itsFormat != format:
+		if w.failed() {
+			w.add(finding{path: path, code: codeType, value: itsFormat, arg: format})
+		}
+		return 1
+	}
+	w.mistyped(path, types, typ)
+	return 1
+}
+
+func (w *checker) mistyped(path string, types []string, typ string) {
+	if w.failed() {
+		w.add(finding{path: path, code: codeType, value: typ, arg: strings.Join(types, ",")})
+	}
+}
+
+// failed counts a finding, and says whether it is to be added.
+func (w *checker) failed() bool {
+	w.fails++
+	return !w.quiet
+}
+
+func (w *checker) add(f finding) { w.found = append(w.found, f) }
+
+// text checks a string.
+func (w *checker) text(s *Schema, v, path string) (passed int) {
+	passed = 1
+	l := s.Limits
+	if l == nil {
+		return passed
+	}
+	switch {
+	case l.MaxLength != nil && runesOver(v, *l.MaxLength):
+		if w.failed() {
+			w.add(finding{path: path, code: codeTooLong, value: v, n: *l.MaxLength})
+		}
+	case l.MinLength != nil && !runesOver(v, *l.MinLength-1):
+		if w.failed() {
+			w.add(finding{path: path, code: codeTooShort, value: v, n: *l.MinLength})
+		}
+	case l.Pattern != nil:
+		if ok, err := l.Pattern.match(v); !ok {
+			if w.failed() {
+				w.add(finding{path: path, code: codePattern, value: v, arg: patternText(l.Pattern, err)})
+			}
+		}
+	}
+	if l.format != nil {
+		passed++
+		if !l.format.check(v) {
+			if w.failed() {
+				w.add(finding{path: path, code: codeType, value: v, arg: s.Format})
+			}
+		}
+	}
+	return passed
+}
+
+func patternText(p *Pattern, err error) string {
+	if err != nil {
+		return fmt.Sprintf("%s, but pattern is invalid: %s", p.Text, err.Error())
+	}
+	return p.Text
+}
+
+// runesOver says that there are more than n runes in s. It counts only where bytes do not decide.
+func runesOver(s string, n int64) bool {
+	switch {
+	case int64(len(s)) <= n:
+		return false
+	case int64(len(s)) > n*utf8.UTFMax && n >= 0:
+		return true
+	}
+	return int64(utf8.RuneCountInString(s)) > n
+}
+
+// elements checks a list.
+func (w *checker) elements(s *Schema, v []any, path string, old previous) (passed int) {
+	if e := s.Elements(); e != nil {
+		for i := range v {
+			passed += w.value(e, v[i], w.indexed(path, i), old.element(s, v[i]))
+		}
+	}
+	if l := s.Limits; l != nil {
+		n := int64(len(v))
+		if l.MinItems != nil && n < *l.MinItems {
+			if w.failed() {
+				w.add(finding{path: path, code: codeTooFewItems, value: n, n: *l.MinItems})
+			}
+		}
+		if l.MaxItems != nil && n > *l.MaxItems {
+			if w.failed() {
+				w.add(finding{path: path, code: codeTooManyItems, value: n, n: *l.MaxItems})
+			}
+		}
+		if l.UniqueItems && hasTwins(v) {
+			if w.failed() {
+				w.add(finding{path: path, code: codeNotUnique})
+			}
+		}
+	}
+	return passed + 2
+}
+
+func hasTwins(list []any) bool {
+	for i := range list {
+		for j := range i {
+			if equal(list[i], list[j]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// fields checks an object.
+func (w *checker) fields(s *Schema, m map[string]any, path string, old previous) (passed int) {
+	if l := s.Limits; l != nil {
+		n := int64(len(m))
+		if l.MinProperties != nil && n < *l.MinProperties {
+			if w.failed() {
+				w.add(finding{path: path, code: codeTooFewFields, value: n, n: *l.MinProperties})
+			}
+		}
+		if l.MaxProperties != nil && n > *l.MaxProperties {
+			if w.failed() {
+				w.add(finding{path: path, code: codeTooManyFields, value: n, n: *l.MaxProperties})
+			}
+		}
+	}
+	passed = w.additional(s, m, path, old)
+	for i := range s.Properties {
+		if p := &s.Properties[i]; !s.Resource || !isMeta(p.Name) {
+			passed += w.field(s, p, m, path, old)
+		}
+	}
+	if s.Resource && s.Logic != nil {
+		for i := range s.Logic.Own {
+			passed += w.field(s, &s.Logic.Own[i], m, path, old)
+		}
+	}
+	for _, k := range s.Required {
+		if _, ok := m[k]; !ok {
+			if w.failed() {
+				w.add(finding{path: w.below(path, k), code: codeRequired})
+			}
+		}
+	}
+	return passed
+}
+
+func (w *checker) field(s *Schema, p *Property, m map[string]any, path string, old previous) (passed int) {
+	v, ok := m[p.Name]
+	if !ok {
+		return 0
+	}
+	name := p.Name
+	if path != "" {
+		name = w.below(path, p.Name)
+	}
+	return w.value(p.Schema, v, name, old.field(s, p.Name))
+}
+
+// additional checks the fields that only additionalProperties speak of.
+func (w *checker) additional(s *Schema, m map[string]any, path string, old previous) (passed int) {
+	values, has := s.Additional()
+	if !has || values == nil && !s.closed() {
+		return 0
+	}
+	one := func(k string, v any) {
+		switch {
+		case s.Own(k) != nil:
+		case values == nil:
+			if w.failed() {
+				w.add(finding{path: path, code: codeForbidden, value: k})
+			}
+		default:
+			passed += w.value(values, v, w.below(path, k), old.field(s, k))
+		}
+	}
+	if w.quiet {
+		for k, v := range m {
+			one(k, v)
+		}
+		return passed
+	}
+	for _, k := range sortedKeys(m) {
+		one(k, m[k])
+	}
+	return passed
+}
+
+// enum checks that a value is one of those that are allowed.
+func (w *checker) enum(s *Schema, v any, path string) {
+	if s.Limits == nil || len(s.Limits.Enum) == 0 {
+		return
+	}
+	for _, e := range s.Limits.Enum {
+		if isEnum(e, v) {
+			return
+		}
+	}
+	if w.failed() {
+		w.add(finding{path: path, code: codeEnum, value: v, values: s.Limits.Enum})
+	}
+}
+
+// isEnum says whether a value is, or can be converted by Go to, an allowed one: numbers lose their fraction, and an integer
+// is also the character that it is the number of.
+func isEnum(allowed, v any) bool {
+	switch v := v.(type) {
+	case int64:
+		switch e := allowed.(type) {
+		case float64:
+			return float64(v) == e
+		case string:
+			r := rune(utf8.RuneError)
+			if int64(rune(v)) == v {
+				r = rune(v)
+			}
+			return string(r) == e
+		}
+	case float64:
+		if e, ok := allowed.(int64); ok {
+			return int64(v) == e
+		}
+	}
+	return v != nil && equal(allowed, v)
+}
+
+func (w *checker) below(path, name string) string {
+	if w.quiet {
+		return ""
+	}
+	return path + "." + name
+}
+
+func (w *checker) indexed(path string, i int) string {
+	if w.quiet {
+		return ""
+	}
+	return path + "[" + strconv.Itoa(i) + "]"
+}
