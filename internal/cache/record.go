@@ -48,6 +48,7 @@ type encoding struct {
 	how     object.Encoding
 	shape   Shape
 	data    []byte
+	free    bool // not counted
 	next    *encoding
 }
 
@@ -63,21 +64,39 @@ func (r *Record) Object() (object.Object, error) { return r.In(r.table.storage) 
 
 // In decodes the record afresh in the version v.
 func (r *Record) In(v *resource.Version) (object.Object, error) {
-	from := r.table.storage
-	if r.foreign {
-		kind := object.StoredKind(r.Value)
-		if from = r.table.resource.Of(kind); from == nil {
-			return nil, fmt.Errorf("stored as %s, which is not known here", kind)
-		}
+	if r.far(v) {
+		return r.converted(context.Background(), v)
 	}
-	obj, err := from.Codec.DecodeStored(r.Value, r.Revision)
-	if err == nil && from.Restore != nil && r.form.Load() != canonical {
-		err = from.Restore(obj)
+	from, err := r.version()
+	if err != nil {
+		return nil, err
 	}
+	obj, err := r.stored(from)
 	if err != nil || from == v {
 		return obj, err
 	}
 	return resource.Convert(context.Background(), obj, from, v)
+}
+
+// version is the one that the stored bytes hold.
+func (r *Record) version() (*resource.Version, error) {
+	if !r.foreign {
+		return r.table.storage, nil
+	}
+	kind := object.StoredKind(r.Value)
+	if from := r.table.resource.Of(kind); from != nil {
+		return from, nil
+	}
+	return nil, fmt.Errorf("stored as %s, which is not known here", kind)
+}
+
+// stored decodes the bytes in the version that they hold.
+func (r *Record) stored(from *resource.Version) (object.Object, error) {
+	obj, err := from.Codec.DecodeStored(r.Value, r.Revision)
+	if err == nil && from.Restore != nil && r.form.Load() != canonical {
+		err = from.Restore(obj)
+	}
+	return obj, err
 }
 
 // Bytes is the record as a version, encoding and shape show it, resourceVersion included: with kind and
@@ -85,6 +104,11 @@ func (r *Record) In(v *resource.Version) (object.Object, error) {
 func (r *Record) Bytes(v *resource.Version, e object.Encoding, s Shape) ([]byte, error) {
 	if s == Full && r.served(v, e) {
 		return object.AppendServed(make([]byte, 0, len(r.Value)+24), r.Value, &r.Head, r.Revision), nil
+	}
+	if r.far(v) {
+		if err := Convert(context.Background(), []*Record{r}, v); err != nil {
+			return nil, err
+		}
 	}
 	if b := r.find(v, e, s); b != nil {
 		return b, nil
@@ -112,7 +136,7 @@ func (r *Record) keep(v *resource.Version, e object.Encoding, s Shape, b []byte)
 		return // nobody would count it out again
 	}
 	r.table.cache.encoded.Add(int64(len(b)))
-	r.enc.Store(&encoding{v, e, s, b, r.enc.Load()})
+	r.enc.Store(&encoding{version: v, how: e, shape: s, data: b, next: r.enc.Load()})
 }
 
 // Served says whether the record's Value is what v shows in the encoding, but for the resourceVersion:
@@ -198,7 +222,9 @@ func (r *Record) encode(dst []byte, v *resource.Version, e object.Encoding, s Sh
 // release lets go of the kept encodings' share of the budget, when the record has left tree and log.
 func (r *Record) release() {
 	for n := r.enc.Load(); n != nil; n = n.next {
-		r.table.cache.encoded.Add(-int64(len(n.data)))
+		if !n.free {
+			r.table.cache.encoded.Add(-int64(len(n.data)))
+		}
 	}
 }
 
@@ -238,7 +264,7 @@ func (t *Table) Record(rec store.Record) *Record {
 	if r.Head, err = t.storage.Codec.Head(rec.Value); err != nil {
 		t.cache.cfg.Logger.Error("a stored object cannot be read", "key", rec.Key.String(), "err", err)
 	}
-	if len(t.fields) > 0 {
+	if len(t.fields) > 0 && !r.far(t.storage) { // see FieldIn
 		if obj, err := r.Object(); err == nil {
 			r.setFields(obj)
 		}

@@ -37,7 +37,12 @@ func (e *Event) Gone() *Record {
 		return g
 	}
 	p := e.Prev
-	e.gone.CompareAndSwap(nil, &Record{Key: p.Key, Revision: e.Revision, Value: p.Value, Head: p.Head, table: p.table, fields: p.fields})
+	g := &Record{Key: p.Key, Revision: e.Revision, Value: p.Value, Head: p.Head, table: p.table, fields: p.fields, foreign: p.foreign}
+	g.form.Store(p.form.Load())
+	g.inherit(p)
+	if !e.gone.CompareAndSwap(nil, g) {
+		g.release()
+	}
 	return e.gone.Load()
 }
 

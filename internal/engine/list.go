@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -45,7 +46,16 @@ func (e *Engine) List(ctx context.Context, req *request.Request, t Target, o Lis
 		if r, ok := snap.Tree.Get(t.key()); ok && sel.matches(r) {
 			out.Records = []*cache.Record{r}
 		}
+		if err := cache.Convert(ctx, out.Records, t.Version); err != nil {
+			return nil, e.status(err, t)
+		}
 		return out, nil
+	}
+	if sel.far() {
+		all := slices.Collect(snap.In(t.Resource.Prefix, t.Namespace, after))
+		if err := cache.Convert(ctx, all, t.Version); err != nil {
+			return nil, e.status(err, t)
+		}
 	}
 	if limit == 0 && sel.all() && t.Namespace == "" {
 		out.Records = make([]*cache.Record, 0, snap.Tree.Len())
@@ -62,6 +72,9 @@ func (e *Engine) List(ctx context.Context, req *request.Request, t Target, o Lis
 		if sel.matches(r) {
 			out.Records = append(out.Records, r)
 		}
+	}
+	if err := cache.Convert(ctx, out.Records, t.Version); err != nil {
+		return nil, e.status(err, t)
 	}
 	return out, nil
 }
@@ -208,13 +221,14 @@ func expiredContinue(after store.Key, t Target) error {
 
 // selection is what a list or watch wants to see of a collection.
 type selection struct {
+	version         *resource.Version
 	namespace, name string
 	labels          labels.Selector
 	fields          fields.Requirements
 }
 
 func newSelection(t Target, o ListOptions) selection {
-	s := selection{namespace: t.Namespace, name: t.Name}
+	s := selection{version: t.Version, namespace: t.Namespace, name: t.Name}
 	if o.Labels != nil && !o.Labels.Empty() {
 		s.labels = o.Labels
 	}
@@ -227,6 +241,11 @@ func newSelection(t Target, o ListOptions) selection {
 // all says whether nothing but the namespace selects.
 func (s selection) all() bool { return s.labels == nil && s.fields == nil && s.name == "" }
 
+// far says whether others may have to convert objects before it is known what is selected.
+func (s selection) far() bool {
+	return s.version.Remote && slices.ContainsFunc(s.fields, func(f fields.Requirement) bool { return s.version.Fields[f.Field] != nil })
+}
+
 func (s selection) matches(r *cache.Record) bool {
 	if s.namespace != "" && r.Key.Namespace != s.namespace || s.name != "" && r.Key.Name != s.name {
 		return false
@@ -235,7 +254,7 @@ func (s selection) matches(r *cache.Record) bool {
 		return false
 	}
 	for _, f := range s.fields {
-		v, _ := r.Field(f.Field)
+		v, _ := r.FieldIn(s.version, f.Field)
 		if (v == f.Value) == (f.Operator == "!=") {
 			return false
 		}

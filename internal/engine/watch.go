@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -64,6 +65,12 @@ func (e *Engine) Watch(ctx context.Context, req *request.Request, t Target, o Li
 		}
 		snap, cursor := table.SnapshotAndCursor()
 		w.cursor, w.told = cursor, snap.Revision
+		if w.sel.far() {
+			all := slices.Collect(snap.In(t.Resource.Prefix, t.Namespace, store.Key{}))
+			if err := cache.Convert(ctx, all, t.Version); err != nil {
+				return nil, e.status(err, t)
+			}
+		}
 		for r := range snap.In(t.Resource.Prefix, t.Namespace, store.Key{}) {
 			if w.sel.matches(r) {
 				w.initial = append(w.initial, r)
@@ -127,6 +134,9 @@ func (w *Watch) Next(ctx context.Context) ([]Event, error) {
 	w.out = w.out[:0]
 	if len(w.initial) > 0 {
 		n := min(len(w.initial), takeAtMost)
+		if err := cache.Convert(ctx, w.initial[:n], w.sel.version); err != nil {
+			return nil, err
+		}
 		for _, r := range w.initial[:n] {
 			w.out = append(w.out, Event{Type: watch.Added, Record: r, Revision: r.Revision})
 		}

@@ -200,6 +200,9 @@ type Version struct {
 	FieldError func(label string) string
 	// Convert turns objects of this version into another one; nil: only apiVersion differs.
 	Convert func(ctx context.Context, objs []object.Object, to string) ([]object.Object, error)
+	// Remote says that Convert leaves the process: it is given many objects at once, of any version of the resource, and
+	// what it makes of them is kept.
+	Remote  bool
 	Columns []Column
 	Subs    []Subresource
 }
