@@ -180,7 +180,9 @@ func (s crdSubject) judge(data, oldData []byte, established bool) (v verdict, er
 			obj.SetGeneration(2)
 		}
 	} else {
-		errs = apivalidation.ValidateObjectMetaAccessor(obj, false, apivalidation.NameIsDNSSubdomain, field.NewPath("metadata"))
+		errs = apivalidation.ValidateObjectMetaAccessor(obj, false, func(name string, prefix bool) []string {
+			return append(apivalidation.NameIsDNSSubdomain(name, prefix), s.r.Rules.NameFits(obj, name)...)
+		}, field.NewPath("metadata"))
 	}
 	if err := s.r.Prepare(ctx, c); err != nil {
 		return v, err

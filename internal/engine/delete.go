@@ -290,11 +290,22 @@ func preconditions(t Target, old object.Object, o *metav1.DeleteOptions) error {
 	if p == nil {
 		return nil
 	}
-	gr := kschema.GroupResource{Group: t.Version.Group, Resource: t.Resource.Names.Kind}
-	if p.UID != nil && *p.UID != old.GetUID() {
-		return apierrors.NewConflict(gr, t.Name, fmt.Errorf("the UID in the precondition (%s) does not match the UID in record (%s). The object might have been deleted and then recreated", *p.UID, old.GetUID()))
+	uid := p.UID != nil && *p.UID != old.GetUID()
+	rv := p.ResourceVersion != nil && *p.ResourceVersion != old.GetResourceVersion()
+	if t.Resource.Deleting != nil { // such kinds have words of their own
+		switch {
+		case uid:
+			return apierrors.NewConflict(t.GR(), t.Name, fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", *p.UID, old.GetUID()))
+		case rv:
+			return apierrors.NewConflict(t.GR(), t.Name, fmt.Errorf("Precondition failed: ResourceVersion in precondition: %v, ResourceVersion in object meta: %v", *p.ResourceVersion, old.GetResourceVersion()))
+		}
+		return nil
 	}
-	if p.ResourceVersion != nil && *p.ResourceVersion != old.GetResourceVersion() {
+	gr := kschema.GroupResource{Group: t.Version.Group, Resource: t.Resource.Names.Kind}
+	switch {
+	case uid:
+		return apierrors.NewConflict(gr, t.Name, fmt.Errorf("the UID in the precondition (%s) does not match the UID in record (%s). The object might have been deleted and then recreated", *p.UID, old.GetUID()))
+	case rv:
 		return apierrors.NewConflict(gr, t.Name, fmt.Errorf("the ResourceVersion in the precondition (%s) does not match the ResourceVersion in record (%s). The object might have been modified", *p.ResourceVersion, old.GetResourceVersion()))
 	}
 	return nil

@@ -29,8 +29,9 @@ func validate(ctx context.Context, c *resource.Change) error {
 			break
 		}
 		errs = append(errs, validation.ValidateObjectMetaAccessorUpdate(c.New, c.Old, m.at)...)
-		if again := append(m.update(), m.kind()...); len(again) > 0 {
-			errs = append(errs, again...)
+		errs = append(errs, m.update()...)
+		if !m.Resource.Rules.UpdateTrustsMeta {
+			errs = append(errs, m.kind()...)
 		}
 	}
 	if c.Resource.Validate != nil {
@@ -74,6 +75,10 @@ func (m metaRules) kind() field.ErrorList {
 	name := m.Resource.Rules.ValidateName
 	if name == nil {
 		name = validation.NameIsDNSSubdomain
+	}
+	if fits := m.Resource.Rules.NameFits; fits != nil && m.Op == resource.OpCreate {
+		well := name
+		name = func(name string, prefix bool) []string { return append(well(name, prefix), fits(m.New, name)...) }
 	}
 	return append(validation.ValidateObjectMetaAccessor(m.New, m.namespaced, name, m.at), m.finalizers()...)
 }

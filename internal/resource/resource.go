@@ -138,6 +138,11 @@ type Rules struct {
 	InRequestVersion bool
 	// ValidateName says what is wrong with a name (prefix: it is a generateName). Nil means a DNS subdomain.
 	ValidateName func(name string, prefix bool) []string
+	// NameFits says what else is wrong with a name, given the new object that has it; nil: nothing.
+	NameFits func(obj object.Object, name string) []string
+	// UpdateTrustsMeta says that the kind's own rules of an update look at how metadata changes, and not once more at
+	// all that it says: definitions and custom objects.
+	UpdateTrustsMeta bool
 	// QualifiedFinalizers refuses finalizers without a domain, but for the three that Kubernetes itself has.
 	QualifiedFinalizers bool
 	// TTL is how long an object lives after its last write; 0 is for ever. A nil func is 0.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pintle-io/pintle/internal/builtin/describe"
 	"github.com/pintle-io/pintle/internal/crd/definition"
+	"github.com/pintle-io/pintle/internal/object"
 	"github.com/pintle-io/pintle/internal/resource"
 )
 
@@ -29,7 +30,7 @@ func Resources(resource.Deps) describe.Kinds {
 		Plural: "customresourcedefinitions", Kind: "CustomResourceDefinition", Short: []string{"crd", "crds"}, Cluster: true,
 		Categories: []string{"api-extensions"}, Conditional: true, AnyFinalizer: true, Prefix: "apiextensions.k8s.io/customresourcedefinitions",
 		Versions: []resource.Version{served, stored}, Status: true, StatusReset: describe.SpecAndMeta,
-		Rules: resource.Rules{Generation: describe.Spec},
+		Rules: resource.Rules{Generation: describe.Spec, NameFits: nameFits, UpdateTrustsMeta: true},
 	}.Resource()
 	// A write to the status can change the metadata, although nobody owns it there.
 	for i := range r.Versions {
@@ -38,6 +39,14 @@ func Resources(resource.Deps) describe.Kinds {
 	}
 	r.Prepare, r.Validate, r.Warn, r.Deleting = prepare, validate, warn, deleting
 	return describe.Kinds{r}
+}
+
+// nameFits wants the name that group and plural give.
+func nameFits(o object.Object, name string) []string {
+	if spec := &o.(*v1beta1.CustomResourceDefinition).Spec; name != spec.Names.Plural+"."+spec.Group {
+		return []string{`must be spec.names.plural+"."+spec.group`}
+	}
+	return nil
 }
 
 // prepare notes each version that objects were ever stored in.

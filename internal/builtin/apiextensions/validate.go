@@ -65,7 +65,6 @@ func check(crd, old *v1beta1.CustomResourceDefinition, r rules) field.ErrorList 
 	v := validator{rules: r, old: old}
 	if old == nil {
 		v.allowBadBundle = true
-		v.name(crd)
 	}
 	at := field.NewPath("spec")
 	v.spec(&crd.Spec, at)
@@ -79,18 +78,6 @@ func check(crd, old *v1beta1.CustomResourceDefinition, r rules) field.ErrorList 
 		v.add(field.Invalid(at.Child("preserveUnknownFields"), p, "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"))
 	}
 	return v.errs
-}
-
-// name wants the name that group and plural give; that it is a DNS subdomain is for the engine to say.
-func (v *validator) name(crd *v1beta1.CustomResourceDefinition) {
-	const text = `must be spec.names.plural+"."+spec.group`
-	want := crd.Spec.Names.Plural + "." + crd.Spec.Group
-	if crd.GenerateName != "" && crd.GenerateName != want {
-		v.add(field.Invalid(field.NewPath("metadata", "generateName"), crd.GenerateName, text))
-	}
-	if crd.Name != "" && crd.Name != want {
-		v.add(field.Invalid(field.NewPath("metadata", "name"), crd.Name, text))
-	}
 }
 
 func (v *validator) immutable(crd, old *v1beta1.CustomResourceDefinition, at *field.Path) {

@@ -81,7 +81,6 @@ func TestValidate(t *testing.T) {
 		want      []string
 	}{
 		{"good", good, nil},
-		{"name", edited("foos.ex.com", "foos"), []string{`metadata.name: Invalid value: "foos": must be spec.names.plural+"."+spec.group`}},
 		{"group", edited("ex.com", "com"), []string{`spec.group: Invalid value: "com": should be a domain with at least one dot`}},
 		{"scope", edited("Namespaced", ""), []string{"spec.scope: Required value"}},
 		{"no schema", edited(`,"schema":{"openAPIV3Schema":{"type":"object"}}`, ""), []string{"spec.versions[0].schema.openAPIV3Schema: Required value"}},
@@ -104,6 +103,15 @@ func TestValidate(t *testing.T) {
 		if got := errorsOf(t, tc.crd, ""); !reflect.DeepEqual(got, tc.want) {
 			t.Errorf("%s:\n got %q\nwant %q", tc.name, got, tc.want)
 		}
+	}
+}
+
+func TestNameFits(t *testing.T) {
+	if msgs := nameFits(read(t, good), "foos.ex.com"); msgs != nil {
+		t.Error(msgs)
+	}
+	if msgs := nameFits(read(t, good), "foos"); len(msgs) != 1 {
+		t.Error(msgs)
 	}
 }
 

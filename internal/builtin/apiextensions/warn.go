@@ -48,6 +48,7 @@ func unknownFormats(crd *v1beta1.CustomResourceDefinition) (out []string) {
 			return false
 		})
 	}
+	slices.Sort(out)
 	return out
 }
 

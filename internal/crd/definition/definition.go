@@ -5,8 +5,8 @@
 // stands at the top; a schema is a JSONSchemaProps of it; a junctor is allOf, anyOf, oneOf or not, and what stands
 // below one is nested.
 //
-// Invariants: pure functions; nothing is changed, nothing is kept. Maps are walked in the order of their keys, so that
-// the same definition always gets the same answer.
+// Invariants: pure functions; nothing is changed, nothing is kept. The same definition always gets the same answer: where
+// the order matters, maps are walked in that of their keys.
 //
 // Concurrency: none of its own.
 package definition
@@ -60,7 +60,7 @@ func Sorted(m map[string]Schema) iter.Seq2[string, *Schema] {
 	}
 }
 
-// Any says whether pred holds for the schema or one below it. Every node is looked at until then, in one fixed order.
+// Any says whether pred holds for the schema or one below it. Every node is looked at until then, in no fixed order.
 func Any(s *Schema, pred func(*Schema) bool) bool {
 	if s == nil {
 		return false
@@ -80,8 +80,8 @@ func Any(s *Schema, pred func(*Schema) bool) bool {
 	if anyIn(s.PatternProperties, pred) || s.AdditionalItems != nil && Any(s.AdditionalItems.Schema, pred) || anyIn(s.Definitions, pred) {
 		return true
 	}
-	for _, k := range slices.Sorted(maps.Keys(s.Dependencies)) {
-		if Any(s.Dependencies[k].Schema, pred) {
+	for _, d := range s.Dependencies {
+		if Any(d.Schema, pred) {
 			return true
 		}
 	}
@@ -98,8 +98,12 @@ func anyOf(list []Schema, pred func(*Schema) bool) bool {
 }
 
 func anyIn(m map[string]Schema, pred func(*Schema) bool) bool {
-	for _, s := range Sorted(m) {
-		if Any(s, pred) {
+	if len(m) == 0 {
+		return false
+	}
+	one := new(Schema)
+	for _, *one = range m {
+		if Any(one, pred) {
 			return true
 		}
 	}
