@@ -31,6 +31,7 @@ import (
 	"github.com/pintle-io/pintle/internal/builtin"
 	"github.com/pintle-io/pintle/internal/cache"
 	"github.com/pintle-io/pintle/internal/cert"
+	"github.com/pintle-io/pintle/internal/crd"
 	"github.com/pintle-io/pintle/internal/discovery"
 	"github.com/pintle-io/pintle/internal/engine"
 	"github.com/pintle-io/pintle/internal/patch"
@@ -128,6 +129,7 @@ type Server struct {
 	http     *http.Server
 	handler  http.Handler
 	sys      system.Config
+	crds     *crd.Manager    // nil: CustomResourceDefinitions are switched off
 	booted   chan struct{}   // closed when the system objects are there
 	stopping context.Context // done when the shutdown begins: watches end
 	stop     context.CancelFunc
@@ -160,7 +162,8 @@ func New(c Config) (_ *Server, err error) {
 	if err := builtin.Configure(kinds, c.RuntimeConfig); err != nil {
 		return nil, err
 	}
-	s.catalog.Set(builtin.Groups(kinds))
+	groups := builtin.Groups(kinds)
+	s.catalog.Set(groups)
 
 	// The store, and what follows it. It comes first: its lock says that the folder is ours.
 	if s.store, err = openStore(c); err != nil {
@@ -175,6 +178,8 @@ func New(c Config) (_ *Server, err error) {
 		Clock: c.Clock, NewUID: c.NewUID, Suffix: c.Suffix,
 		Observe: observe(metrics), FreshWait: c.freshWait,
 	})
+
+	s.crds = crd.New(crd.Config{Engine: s.engine, Catalog: s.catalog, Builtin: groups, Schemas: schemas, NewUID: c.NewUID, Clock: c.Clock, Logger: c.Logger})
 
 	// Who we are, and the port.
 	serviceIP := c.ServiceCIDR.Addr().Next()
@@ -193,10 +198,11 @@ func New(c Config) (_ *Server, err error) {
 
 	// Who may come in, and the way down.
 	s.handler = rest.New(rest.Config{
-		Engine: rest.FromEngine(s.engine), Catalog: s.catalog, Authn: s.authenticator(tokens),
+		Engine: rest.FromEngine(s.engine), Catalog: s.catalog, Settle: s.crds.Settle, Authn: s.authenticator(tokens),
 		Discovery: discovery.New(s.catalog.Load, s.addresses),
 		OpenAPI: discovery.NewOpenAPI(discovery.OpenAPIConfig{
 			Snapshot: s.catalog.Load, Schemas: schemas, Version: openAPIVersion, Build: Version, Clock: c.Clock,
+			Custom: s.customSchema, CustomHash: func(v *resource.Version) string { return v.Origin },
 		}),
 		Checks: s.checks(), Version: versionInfo(), Others: profiling(c),
 		Metrics: metrics, Logger: c.Logger, Now: c.Clock, Stopping: s.stopping.Done(),
@@ -206,6 +212,12 @@ func New(c Config) (_ *Server, err error) {
 	s.sys = system.Config{Engine: s.engine, Catalog: s.catalog, Clock: c.Clock, Logger: c.Logger,
 		Address: s.advertised(), Port: s.Port(), ServiceIP: serviceIP}
 	return s, nil
+}
+
+// customSchema is what OpenAPI says of a custom resource beyond what serves it.
+func (s *Server) customSchema(v *resource.Version) discovery.CustomSchema {
+	schema, preserves, selectable := s.crds.OpenAPI(v)
+	return discovery.CustomSchema{Schema: schema, PreserveUnknown: preserves, SelectableFields: selectable}
 }
 
 func setDefaults(c *Config) {
@@ -351,6 +363,11 @@ func (s *Server) Run(ctx context.Context) error {
 
 // background is what the server does without being asked.
 func (s *Server) background(ctx context.Context) {
+	var work sync.WaitGroup
+	defer work.Wait()
+	if s.crds != nil {
+		work.Go(func() { s.crds.Run(ctx) })
+	}
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
 		err := system.Bootstrap(ctx, s.sys)
 		if err == nil || ctx.Err() != nil {
@@ -366,8 +383,6 @@ func (s *Server) background(ctx context.Context) {
 		return
 	}
 	close(s.booted)
-	var work sync.WaitGroup
-	defer work.Wait()
 	work.Go(func() { system.RunNamespaces(ctx, s.sys) })
 	if s.cfg.History > 0 {
 		work.Go(func() {

@@ -236,6 +236,13 @@ func (t *Table) Get(key store.Key) *Record {
 	return r
 }
 
+// Latest is the revision of the table's last event, or of its load.
+func (t *Table) Latest() int64 {
+	t.cache.mu.RLock()
+	defer t.cache.mu.RUnlock()
+	return t.at
+}
+
 // Len is the number of records.
 func (t *Table) Len() int { return t.root.Load().Len() }
 

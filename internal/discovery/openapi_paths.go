@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unicode"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -22,8 +21,6 @@ type pathWriter struct {
 	title   string // how operations call the group and version: AppsV1
 	tags    []string
 	paths   map[string]*pathItem
-
-	consumes []string // what operations take who take nothing
 }
 
 // The media types of answers, of lists and watches, and of patches.
@@ -167,11 +164,11 @@ func (w *pathWriter) connect(sub *resource.Subresource, parent, path, id string,
 // add makes an operation. Its id is verb, group and version, id.
 func (w *pathWriter) add(path, method string, kind schema.GroupVersionKind, action, description, verb, id string, parameters ...[]*parameter) *operation {
 	op := &operation{
-		Tags: w.tags, Description: description, OperationID: verb + w.title + operationID(id, true),
+		Tags: w.tags, Description: description, OperationID: verb + w.title + id,
 		Parameters: slices.Concat(parameters...),
 		Responses:  map[string]*response{"401": {Description: "Unauthorized"}},
 		Action:     action, Kind: &operationKind{kind.Group, kind.Version, kind.Kind},
-		consumes: w.consumes,
+		consumes: anyMedia,
 	}
 	slices.SortStableFunc(op.Parameters, func(a, b *parameter) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.In, b.In)) })
 	p := w.paths[path]
@@ -295,32 +292,17 @@ func groupTitle(group string) string {
 	if group == "" {
 		return "Core"
 	}
-	return operationID(strings.TrimSuffix(group, ".k8s.io"), true)
+	var out strings.Builder
+	for part := range strings.SplitSeq(strings.TrimSuffix(group, ".k8s.io"), ".") {
+		out.WriteString(titleCase(part))
+	}
+	return out.String()
 }
 
 // groupTag is how documents tag a group: rbacAuthorization.
 func groupTag(group string) string {
-	if group == "" {
-		return "core"
-	}
-	return operationID(strings.TrimSuffix(group, ".k8s.io"), false)
-}
-
-// operationID makes one word of s, without what may not be in the name of an operation.
-func operationID(s string, upper bool) string {
-	var out strings.Builder
-	for i, r := range s {
-		switch {
-		case !unicode.IsLetter(r) && r != '_' && (i == 0 || !unicode.IsDigit(r)):
-			upper = true
-			continue
-		case upper:
-			r = unicode.ToUpper(r)
-		}
-		out.WriteRune(r)
-		upper = false
-	}
-	return out.String()
+	t := groupTitle(group)
+	return strings.ToLower(t[:1]) + t[1:]
 }
 
 func titleCase(s string) string {

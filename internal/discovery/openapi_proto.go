@@ -7,7 +7,7 @@ import (
 	"math"
 	"slices"
 
-	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/yaml"
 )
 
 // protoWriter writes documents in the protobuf form of OpenAPI v3 (openapi.v3.Document of gnostic). Maps become lists
@@ -309,7 +309,7 @@ func (w *protoWriter) extensionText(b []byte, n int, name, text string) []byte {
 	})
 }
 
-// text is a value as YAML, in the order of its JSON.
+// text is a value as YAML.
 func (w *protoWriter) text(v any) string {
 	j, err := json.Marshal(v)
 	if err != nil {
@@ -317,12 +317,7 @@ func (w *protoWriter) text(v any) string {
 	}
 	text, ok := w.yaml[string(j)]
 	if !ok {
-		var n yaml.Node
-		if yaml.Unmarshal(j, &n) != nil {
-			return ""
-		}
-		usualStyle(&n)
-		y, err := yaml.Marshal(&n)
+		y, err := yaml.JSONToYAML(j)
 		if err != nil {
 			return ""
 		}
@@ -330,12 +325,4 @@ func (w *protoWriter) text(v any) string {
 		w.yaml[string(j)] = text
 	}
 	return text
-}
-
-// usualStyle forgets the brackets and quotes of JSON.
-func usualStyle(n *yaml.Node) {
-	n.Style = 0
-	for _, c := range n.Content {
-		usualStyle(c)
-	}
 }

@@ -113,9 +113,9 @@ func (a *attempt) replace(ctx context.Context, obj object.Object, accepted bool)
 		shown, err := a.dry(ctx, value)
 		return Result{Object: shown, Kind: t.Kind(), Accepted: accepted}, false, err
 	}
-	guards := []store.Guard{{Key: t.key(), Revision: a.old.Revision, Value: a.old.Value}}
-	rec := a.table.Prepare(t.key(), value, head, obj)
-	revs, err := a.commit(ctx, "update", guards, []store.Op{{Key: t.key(), Value: value}})
+	guards := []store.Guard{{Key: t.Key(), Revision: a.old.Revision, Value: a.old.Value}}
+	rec := a.table.Prepare(t.Key(), value, head, obj)
+	revs, err := a.commit(ctx, "update", guards, []store.Op{{Key: t.Key(), Value: value}})
 	if err != nil {
 		a.table.Forget(rec)
 		return a.lost(ctx, err, guards)
@@ -131,8 +131,8 @@ func (a *attempt) finish(ctx context.Context, last object.Object) (res Result, a
 	updating := a.change != nil
 	rev := a.old.Revision
 	if !a.dryRun {
-		guards := []store.Guard{{Key: t.key(), Revision: a.old.Revision, Value: a.old.Value}}
-		revs, err := a.commit(ctx, "delete", guards, []store.Op{{Key: t.key()}})
+		guards := []store.Guard{{Key: t.Key(), Revision: a.old.Revision, Value: a.old.Value}}
+		revs, err := a.commit(ctx, "delete", guards, []store.Op{{Key: t.Key()}})
 		if err != nil {
 			return a.lost(ctx, err, guards)
 		}

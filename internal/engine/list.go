@@ -43,7 +43,7 @@ func (e *Engine) List(ctx context.Context, req *request.Request, t Target, o Lis
 		limit = 0 // "any version" is answered whole, as the reference answers it from its cache
 	}
 	if t.Name != "" {
-		if r, ok := snap.Tree.Get(t.key()); ok && sel.matches(r) {
+		if r, ok := snap.Tree.Get(t.Key()); ok && sel.matches(r) {
 			out.Records = []*cache.Record{r}
 		}
 		if err := cache.Convert(ctx, out.Records, t.Version); err != nil {

@@ -16,7 +16,8 @@ import (
 	"github.com/pintle-io/pintle/internal/store"
 )
 
-func (t Target) key() store.Key {
+// Key is where the target's object is stored.
+func (t Target) Key() store.Key {
 	return store.Key{Prefix: t.Resource.Prefix, Namespace: t.Namespace, Name: t.Name}
 }
 
@@ -44,7 +45,7 @@ func (e *Engine) read(ctx context.Context, t Target, resourceVersion string) (*c
 	if err := e.reach(ctx, resourceVersion); err != nil {
 		return nil, e.status(err, t)
 	}
-	if rec := table.Get(t.key()); rec != nil {
+	if rec := table.Get(t.Key()); rec != nil {
 		return rec, nil
 	}
 	return nil, t.notFound()

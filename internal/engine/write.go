@@ -59,7 +59,7 @@ func (e *Engine) attempts(ctx context.Context, m *mutation, once func(*attempt) 
 		return Result{}, e.status(err, m.t)
 	}
 	a := attempt{Engine: e, mutation: m, table: table}
-	a.old = table.Get(m.t.key())
+	a.old = table.Get(m.t.Key())
 	for range tries {
 		res, again, err := once(&a)
 		if again {
@@ -104,7 +104,7 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 	case a.uid != "" && (old == nil || a.uid != old.GetUID()):
 		return res, false, apierrors.NewConflict(t.GR(), t.Name, fmt.Errorf(
 			"StorageError: invalid object, Code: 4, Key: /registry/%s, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: %v, UID in object meta: %v",
-			t.key(), a.uid, uidOf(old)))
+			t.Key(), a.uid, uidOf(old)))
 	}
 	creating := old == nil || a.mustCreate
 
@@ -143,7 +143,7 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 		a.t.Name = obj.GetName()
 		t = a.t
 		if a.mustCreate {
-			a.old = a.table.Get(t.key())
+			a.old = a.table.Get(t.Key())
 			if a.live && a.Store.Shared() {
 				if err := a.relive(ctx); err != nil {
 					return res, false, err
@@ -224,13 +224,13 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 	}
 
 	// 9. Commit, under the condition that nothing of what was looked at has changed.
-	own := store.Guard{Key: t.key()}
+	own := store.Guard{Key: t.Key()}
 	if !creating {
 		own.Revision, own.Value = a.old.Revision, a.old.Value
 	}
 	guards = append(guards, own)
 	guards = append(guards, a.guards...)
-	op := store.Op{Key: t.key(), Value: value}
+	op := store.Op{Key: t.Key(), Value: value}
 	if ttl := t.Resource.Rules.TTL; ttl != nil {
 		op.TTL = ttl(obj)
 	}
@@ -318,7 +318,7 @@ func (a *attempt) lost(ctx context.Context, cause error, guards []store.Guard) (
 			continue
 		}
 		switch {
-		case want.Key == a.t.key():
+		case want.Key == a.t.Key():
 			a.live = true
 			a.old = nil
 			if now.Revision != 0 {
@@ -344,7 +344,7 @@ func (a *attempt) lost(ctx context.Context, cause error, guards []store.Guard) (
 // relive reads the old object from the store itself.
 func (a *attempt) relive(ctx context.Context) error {
 	a.live, a.old = true, nil
-	rec, err := a.Store.Get(ctx, a.t.key())
+	rec, err := a.Store.Get(ctx, a.t.Key())
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil

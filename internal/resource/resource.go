@@ -152,6 +152,8 @@ type Rules struct {
 	Grace func(obj object.Object, wish *int64) int64
 	// DefaultGC is what happens to dependents when a delete does not say.
 	DefaultGC GCPolicy
+	// Closing says that the kind is going away: discovery lists no more than what helps its objects to go.
+	Closing bool
 
 	// ReturnDeleted answers a delete with the object that was, instead of a Status.
 	ReturnDeleted bool
@@ -187,6 +189,9 @@ type Version struct {
 	// Schema is the kind's schema, opened on first use.
 	Schema func() *pschema.Schema
 	Codec  *object.Codec
+	// Origin tells one state of a custom version's definition from another, on every server of one store: the uid and
+	// generation of the definition. Empty for built-in kinds.
+	Origin string
 	// Default fills in what the client may leave out and folds deprecated fields into their successors. It is
 	// applied to each object of this version that is decoded, merged or patched, before fields are tracked.
 	Default func(object.Object)

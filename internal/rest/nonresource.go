@@ -13,6 +13,12 @@ import (
 // mounted.
 func (s *Server) nonResource(c *call) {
 	path := c.r.URL.Path
+	if s.Settle != nil && (strings.HasPrefix(path, "/apis") || strings.HasPrefix(path, "/openapi/")) {
+		if err := s.Settle(c.ctx, true); err != nil {
+			c.fail(err)
+			return
+		}
+	}
 	switch {
 	case path == "/":
 		s.index(c)

@@ -68,8 +68,11 @@ type Authenticator interface {
 
 // Config is what a Server stands on. Engine, Catalog and Authn are needed.
 type Config struct {
-	Engine     Engine
-	Catalog    *resource.Catalog
+	Engine  Engine
+	Catalog *resource.Catalog
+	// Settle waits until the Catalog has every change of custom resources that this server has seen; when fresh, every one
+	// that was committed before the call. Nil: the Catalog never changes.
+	Settle     func(ctx context.Context, fresh bool) error
 	Authn      Authenticator
 	Authorizer request.Authorizer // nil: whoever is authenticated may do everything
 

@@ -7,6 +7,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/pintle-io/pintle/internal/engine"
+	"github.com/pintle-io/pintle/internal/request"
 	"github.com/pintle-io/pintle/internal/resource"
 )
 
@@ -17,10 +18,14 @@ func (s *Server) route(c *call) {
 		s.nonResource(c)
 		return
 	}
-	snap := s.Catalog.Load()
-	row, ok := resource.Row{}, false
-	if (in.Prefix == "api") == (in.Group == "") {
-		row, ok = snap.Lookup(in.Group, in.Version, in.Resource)
+	snap, row, ok := s.lookup(in)
+	if s.Settle != nil && in.Group != "" && (!ok || row.Resource != nil && row.Version.Codec.New == nil) {
+		// What is not known, or may change, is looked at once more when the Catalog is up to date.
+		if err := s.Settle(c.ctx, !ok); err != nil {
+			c.fail(err)
+			return
+		}
+		snap, row, ok = s.lookup(in)
 	}
 	switch {
 	case !ok && (in.Prefix == "api" || hasGroup(snap, in.Group)):
@@ -34,6 +39,14 @@ func (s *Server) route(c *call) {
 		c.row = row
 		c.serve(row)
 	}
+}
+
+func (s *Server) lookup(in *request.Info) (snap *resource.Snapshot, row resource.Row, ok bool) {
+	snap = s.Catalog.Load()
+	if (in.Prefix == "api") == (in.Group == "") {
+		row, ok = snap.Lookup(in.Group, in.Version, in.Resource)
+	}
+	return snap, row, ok
 }
 
 func hasGroup(snap *resource.Snapshot, group string) bool {

@@ -1,0 +1,451 @@
+package crd
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	v1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1beta1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/pintle-io/pintle/internal/cache"
+	"github.com/pintle-io/pintle/internal/engine"
+	"github.com/pintle-io/pintle/internal/request"
+	"github.com/pintle-io/pintle/internal/resource"
+	"github.com/pintle-io/pintle/internal/schema"
+	"github.com/pintle-io/pintle/internal/store"
+)
+
+// Config is what a Manager stands on.
+type Config struct {
+	Engine  *engine.Engine
+	Catalog *resource.Catalog
+	// Builtin are the groups that are served whatever is defined.
+	Builtin []resource.Group
+	Schemas *schema.Builtin
+	NewUID  func() types.UID // of conversion reviews
+	Clock   func() time.Time
+	Logger  *slog.Logger
+}
+
+// Manager serves what CustomResourceDefinitions define.
+type Manager struct {
+	cfg      Config
+	crds     resource.Row // of the definitions themselves
+	defs     map[string]*entry
+	rows     map[string]map[string]*resource.Resource // by group and definition: what is served
+	groups   map[string]resource.Group                // of rows
+	webhooks *webhooks
+	ending   sync.WaitGroup
+	started  atomic.Bool
+	tab      atomic.Pointer[cache.Table]
+
+	mu      sync.Mutex
+	seen    int64 // events up to this revision are in the catalog
+	waiters []waiter
+}
+
+type waiter struct {
+	revision int64
+	done     chan struct{}
+}
+
+// New returns a Manager; Run brings it to life. It is nil where definitions are not served.
+func New(c Config) *Manager {
+	row, ok := c.Catalog.Load().Lookup(v1.GroupName, "v1", "customresourcedefinitions")
+	if !ok {
+		return nil
+	}
+	m := &Manager{cfg: c, crds: row, defs: map[string]*entry{}, rows: map[string]map[string]*resource.Resource{},
+		groups: map[string]resource.Group{}}
+	m.webhooks = newWebhooks(m, c.NewUID)
+	return m
+}
+
+var self = &request.User{Name: "system:apiserver", Groups: []string{request.GroupMasters, request.GroupAuthenticated}}
+
+// fieldManager is who the status of definitions belongs to.
+const fieldManager = "kube-apiserver"
+
+func (m *Manager) request() *request.Request {
+	return &request.Request{User: self, UserAgent: "pintle", Now: m.cfg.Clock()}
+}
+
+func (m *Manager) target(name, sub string) engine.Target {
+	t := engine.Target{Resource: m.crds.Resource, Version: m.crds.Version, Name: name}
+	if sub != "" {
+		t.Sub = m.crds.Version.Sub(sub)
+	}
+	return t
+}
+
+// table is the definitions' table, which Run has loaded before anything is served.
+func (m *Manager) table() *cache.Table { return m.tab.Load() }
+
+// Run follows the definitions until ctx is done.
+func (m *Manager) Run(ctx context.Context) {
+	defer m.ending.Wait()
+	for wait := 10 * time.Millisecond; ctx.Err() == nil; wait = min(2*wait, 5*time.Second) {
+		err := m.follow(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		m.cfg.Logger.Warn("the watch of CustomResourceDefinitions ended", "err", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// follow takes the definitions as they are, and then each change of them.
+func (m *Manager) follow(ctx context.Context) error {
+	table, err := m.cfg.Engine.Cache.Table(ctx, m.crds.Resource)
+	if err != nil {
+		return err
+	}
+	m.tab.Store(table)
+	if err := m.cfg.Engine.Cache.Fresh(ctx); err != nil {
+		return err
+	}
+	snap, cursor := table.SnapshotAndCursor()
+	changed := map[string]*cache.Record{}
+	for name := range m.defs {
+		changed[name] = nil
+	}
+	for rec := range snap.In(m.crds.Resource.Prefix, "", store.Key{}) {
+		changed[rec.Key.Name] = rec
+	}
+	m.take(ctx, changed)
+	m.started.Store(true)
+	m.reached(snap.Revision)
+	var buf []*cache.Event
+	for {
+		events, drained, wake, err := cursor.Take(buf[:0], 256)
+		if err != nil {
+			return err
+		}
+		clear(changed)
+		for _, e := range events {
+			if e.Type == watch.Deleted {
+				changed[e.Prev.Key.Name] = nil
+			} else {
+				changed[e.Record.Key.Name] = e.Record
+			}
+		}
+		m.take(ctx, changed)
+		if len(events) > 0 {
+			m.reached(events[len(events)-1].Revision)
+		}
+		m.reached(drained)
+		buf = events
+		clear(buf)
+		if wake == nil {
+			continue
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// take brings the catalog up to date with changed definitions (nil: gone). Definitions whose names or conditions are
+// to be written are written, and taken as they are then.
+func (m *Manager) take(ctx context.Context, changed map[string]*cache.Record) {
+	groups := map[string]bool{} // in which something has changed for clients
+	free := map[string]bool{}   // in which names have become free
+	names := make([]string, 0, len(changed))
+	for name := range changed {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		m.one(ctx, name, changed[name], groups, free)
+	}
+	for len(free) > 0 { // others may get the names that they want now, and free some of theirs
+		again := free
+		free = map[string]bool{}
+		for name, d := range m.defs {
+			if again[d.group] && !sameNames(&d.wants, &d.has) {
+				m.one(ctx, name, d.rec, groups, free)
+			}
+		}
+	}
+	if len(groups) > 0 {
+		m.publish(groups)
+	}
+}
+
+// one takes one definition.
+func (m *Manager) one(ctx context.Context, name string, rec *cache.Record, groups, free map[string]bool) {
+	was := m.defs[name]
+	switch {
+	case rec == nil && was == nil:
+		return
+	case rec == nil:
+		delete(m.defs, name)
+		free[was.group] = true
+		m.serve(name, was, nil, groups)
+		return
+	case was != nil && was.rec.Revision > rec.Revision:
+		return // it was taken as it was written
+	}
+	d, err := read(rec)
+	if err != nil {
+		m.cfg.Logger.Error("a CustomResourceDefinition cannot be read", "name", name, "err", err)
+		return
+	}
+	if d.unsettled() {
+		if now := m.settled(ctx, name, d, rec); now != rec {
+			if rec = now; rec == nil {
+				return // the event of its end comes
+			}
+			if d, err = read(rec); err != nil {
+				return
+			}
+		}
+	}
+	def := &entry{rec: rec, group: d.Spec.Group, generation: d.Metadata.Generation, wants: d.Spec.Names, has: d.Status.AcceptedNames}
+	if was != nil {
+		def.ending = was.ending && was.rec.Head.UID == rec.Head.UID
+		if !sameNames(&was.has, &def.has) {
+			free[def.group] = true
+		}
+	}
+	m.defs[name] = def
+	m.serve(name, was, m.made(was, def, d), groups)
+	if d.dying() && !def.ending {
+		def.ending = true
+		m.ending.Go(func() { m.end(ctx, name, rec.Head.UID) })
+	}
+}
+
+// made is the resource of a definition, the same as before where nothing that it is made of has changed.
+func (m *Manager) made(was, def *entry, d *document) *resource.Resource {
+	if !d.served() {
+		return nil
+	}
+	closing := d.is(v1.Terminating)
+	r := (*resource.Resource)(nil)
+	if was != nil && was.resource != nil && was.rec.Head.UID == def.rec.Head.UID && was.generation == def.generation && reflect.DeepEqual(was.has, def.has) {
+		def.converter = was.converter
+		if r = was.resource; r.Rules.Closing == closing {
+			return r
+		}
+		again := *r // its versions stay the same
+		r = &again
+	} else {
+		r, def.converter = m.resourceOf(d, def.rec)
+	}
+	r.Rules.Closing = closing
+	return r
+}
+
+// serve puts a definition's resource into its group, or takes it out (nil).
+func (m *Manager) serve(name string, was *entry, r *resource.Resource, groups map[string]bool) {
+	var before *resource.Resource
+	if was != nil {
+		before = was.resource
+	}
+	def := m.defs[name]
+	if def != nil {
+		def.resource = r
+	}
+	if was != nil && was.converter != nil && (def == nil || def.converter != was.converter) {
+		was.converter.Close()
+	}
+	if r == before {
+		return
+	}
+	group := ""
+	switch {
+	case r != nil:
+		group = r.Versions[0].Group
+	default:
+		group = before.Versions[0].Group
+	}
+	groups[group] = true
+	c := m.cfg.Engine.Cache
+	if r == nil {
+		delete(m.rows[group], name)
+		c.Replace(before.Prefix, nil)
+		return
+	}
+	if m.rows[group] == nil {
+		m.rows[group] = map[string]*resource.Resource{}
+	}
+	m.rows[group][name] = r
+	if before == nil || &before.Versions[0] != &r.Versions[0] {
+		c.Replace(r.Prefix, r)
+	}
+	if before != nil && before.Prefix != r.Prefix {
+		c.Replace(before.Prefix, nil)
+	}
+}
+
+// publish sets the catalog.
+func (m *Manager) publish(changed map[string]bool) {
+	for name := range changed {
+		if len(m.rows[name]) == 0 {
+			delete(m.rows, name)
+			delete(m.groups, name)
+			continue
+		}
+		m.groups[name] = groupOf(name, m.rows[name])
+	}
+	all := slices.Clone(m.cfg.Builtin)
+	custom := make([]resource.Group, 0, len(m.groups))
+	for name, g := range m.groups {
+		if i := slices.IndexFunc(all, func(b resource.Group) bool { return b.Name == name }); i >= 0 {
+			all[i] = joined(all[i], g)
+			continue
+		}
+		if len(g.Versions) > 0 {
+			custom = append(custom, g)
+		}
+	}
+	resource.SortGroups(custom)
+	m.cfg.Catalog.Set(append(all, custom...))
+}
+
+// groupOf lists a group's resources by version.
+func groupOf(name string, resources map[string]*resource.Resource) resource.Group {
+	byVersion := map[string][]resource.Row{}
+	for _, r := range resources {
+		for i := range r.Versions {
+			if v := &r.Versions[i]; v.Served {
+				byVersion[v.Name] = append(byVersion[v.Name], resource.Row{Resource: r, Version: v})
+			}
+		}
+	}
+	versions := make([]resource.GroupVersion, 0, len(byVersion))
+	for v, rows := range byVersion {
+		resource.SortRows(rows)
+		versions = append(versions, resource.GroupVersion{Name: v, Rows: rows})
+	}
+	resource.SortGroupVersions(versions)
+	return resource.NewGroup(name, versions)
+}
+
+// joined adds the versions of custom resources to a built-in group. A version that is built in is not added to.
+func joined(builtin, custom resource.Group) resource.Group {
+	versions := slices.Clone(builtin.Versions)
+	for _, v := range custom.Versions {
+		if !slices.ContainsFunc(versions, func(b resource.GroupVersion) bool { return b.Name == v.Name }) {
+			versions = append(versions, v)
+		}
+	}
+	return resource.NewGroup(builtin.Name, versions)
+}
+
+// settled writes what is to be said in a definition's status, and returns its record as it is then: rec where there is
+// nothing to say, nil when it is gone.
+func (m *Manager) settled(ctx context.Context, name string, d *document, rec *cache.Record) *cache.Record {
+	t := taken{map[string]bool{}, map[string]bool{}}
+	for other, o := range m.defs {
+		if o.group == d.Spec.Group && other != name {
+			t.add(&o.has)
+		}
+	}
+	t.add(&d.Status.AcceptedNames)
+	now, err := m.update(ctx, name, rec, func(crd *v1beta1.CustomResourceDefinition) bool {
+		return settle(crd, t, m.cfg.Clock())
+	})
+	if err != nil && ctx.Err() == nil {
+		m.cfg.Logger.Error("a CustomResourceDefinition's status cannot be written", "name", name, "err", err)
+		return rec
+	}
+	return now
+}
+
+// update writes a definition's status as change makes it, as often as somebody else is faster, unless change says that
+// there is nothing to write. It returns the record that results; nil: the definition is gone.
+func (m *Manager) update(ctx context.Context, name string, rec *cache.Record, change func(*v1beta1.CustomResourceDefinition) bool) (*cache.Record, error) {
+	for {
+		obj, err := rec.Object()
+		if err != nil {
+			return rec, err
+		}
+		if !change(obj.(*v1beta1.CustomResourceDefinition)) {
+			return rec, nil
+		}
+		if obj, err = resource.Convert(ctx, obj, m.crds.Resource.Storage(), m.crds.Version); err != nil {
+			return rec, err
+		}
+		res, err := m.cfg.Engine.Update(ctx, m.request(), m.target(name, "status"), obj, metav1.UpdateOptions{FieldManager: fieldManager})
+		switch {
+		case err == nil && res.Record != nil:
+			return res.Record, nil
+		case err == nil, apierrors.IsNotFound(err):
+			return nil, nil
+		case !apierrors.IsConflict(err):
+			return rec, err
+		}
+		got, err := m.cfg.Engine.Get(ctx, m.request(), m.target(name, ""), "")
+		if apierrors.IsNotFound(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return rec, err
+		}
+		if uid := got.Record.Head.UID; uid != rec.Head.UID {
+			return nil, nil // another one of the name, whose events come
+		}
+		rec = got.Record
+	}
+}
+
+// reached wakes those who wait for what was committed up to revision.
+func (m *Manager) reached(revision int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if revision <= m.seen {
+		return
+	}
+	m.seen = revision
+	m.waiters = slices.DeleteFunc(m.waiters, func(w waiter) bool {
+		if w.revision <= revision {
+			close(w.done)
+			return true
+		}
+		return false
+	})
+}
+
+// Settle waits until the Catalog has every change of definitions that this server has seen; when fresh, every one that
+// was committed before the call, by whatever server.
+func (m *Manager) Settle(ctx context.Context, fresh bool) error {
+	if m == nil || !m.started.Load() {
+		return nil
+	}
+	if fresh {
+		if err := m.cfg.Engine.Cache.Fresh(ctx); err != nil {
+			return err
+		}
+	}
+	want := m.table().Latest()
+	m.mu.Lock()
+	if m.seen >= want {
+		m.mu.Unlock()
+		return nil
+	}
+	w := waiter{want, make(chan struct{})}
+	m.waiters = append(m.waiters, w)
+	m.mu.Unlock()
+	select {
+	case <-w.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
