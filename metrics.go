@@ -1,12 +1,15 @@
 package pintle
 
 import (
+	"context"
 	"runtime"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/pintle-io/pintle/internal/cache"
 	"github.com/pintle-io/pintle/internal/metric"
+	"github.com/pintle-io/pintle/internal/store"
 )
 
 // Gauges of our own, beside those that have kube-apiserver's names.
@@ -23,19 +26,37 @@ func (s *Server) newMetrics() *metric.Metrics {
 		v := versionInfo()
 		t(1, v.BuildDate, v.Compiler, v.GitCommit, v.GitTreeState, v.GitVersion, v.GoVersion, v.Major, v.Minor, runtime.GOOS+"/"+runtime.GOARCH)
 	})
-	counts := func(t func(n float64, r schema.GroupResource)) {
+	tables := func(f func(cache.Stats, schema.GroupResource)) {
 		for r := range s.catalog.Load().Resources {
-			if n, loaded := s.cache.Count(r); loaded && r.Stored() {
-				t(float64(n), schema.GroupResource{Group: r.Storage().Group, Resource: r.Names.Plural})
+			if n, loaded := s.cache.Stats(r); loaded && r.Stored() {
+				f(n, schema.GroupResource{Group: r.Storage().Group, Resource: r.Names.Plural})
 			}
 		}
 	}
-	m.Gauge(metric.Objects, func(t tell) {
-		counts(func(n float64, r schema.GroupResource) { t(n, r.Group, r.Resource) })
-	})
+	each := func(d metric.Desc, value func(cache.Stats) int64) {
+		m.Gauge(d, func(t tell) {
+			tables(func(n cache.Stats, r schema.GroupResource) { t(float64(value(n)), r.Group, r.Resource) })
+		})
+	}
+	each(metric.Objects, func(n cache.Stats) int64 { return int64(n.Objects) })
+	each(metric.ObjectBytes, func(n cache.Stats) int64 { return n.Bytes })
+	each(metric.EventsReceived, func(n cache.Stats) int64 { return n.Events })
+	each(metric.CacheReceived, func(n cache.Stats) int64 { return n.Events })
+	each(metric.CacheDispatched, func(n cache.Stats) int64 { return n.Events })
+	each(metric.CacheLoads, func(n cache.Stats) int64 { return n.Loads })
+	each(metric.CacheRevision, func(n cache.Stats) int64 { return n.Revision })
 	m.Gauge(metric.StorageObjects, func(t tell) {
-		counts(func(n float64, r schema.GroupResource) { t(n, r.String()) })
+		tables(func(n cache.Stats, r schema.GroupResource) { t(float64(n.Objects), r.String()) })
 	})
+	if sizer, ok := s.store.(store.Sizer); ok {
+		m.Gauge(metric.StorageSize, func(t tell) {
+			ctx, cancel := context.WithTimeout(s.stopping, 2*time.Second)
+			defer cancel()
+			if n, err := sizer.Size(ctx); err == nil {
+				t(float64(n), string(s.cfg.Storage)+"-0")
+			}
+		})
+	}
 	m.Gauge(cacheLogBytes, func(t tell) { logs, _ := s.cache.Size(); t(float64(logs)) })
 	m.Gauge(cacheEncodingBytes, func(t tell) { _, encodings := s.cache.Size(); t(float64(encodings)) })
 	return m

@@ -311,15 +311,26 @@ func (c *Cache) Replace(prefix string, r *resource.Resource) {
 	}
 }
 
-// Count is the number of the resource's records, if its table has been loaded.
-func (c *Cache) Count(r *resource.Resource) (n int, loaded bool) {
+// Stats are numbers of one table.
+type Stats struct {
+	Objects  int
+	Bytes    int64 // stored
+	Events   int64 // applied
+	Loads    int64 // from the store: once, and again when the feed has lost its place
+	Revision int64 // up to which the table is complete
+}
+
+// Stats tells of a resource's table, if it has been loaded.
+func (c *Cache) Stats(r *resource.Resource) (s Stats, loaded bool) {
 	c.mu.RLock()
+	defer c.mu.RUnlock()
 	t := c.tables[r.Prefix]
-	c.mu.RUnlock()
 	if t == nil || !t.loaded.Load() {
-		return 0, false
+		return s, false
 	}
-	return t.Len(), true
+	s = t.stats
+	s.Objects, s.Revision = t.Len(), max(c.applied, t.at)
+	return s, true
 }
 
 // Size is what the cache holds: bytes of the event logs and of shared encodings.

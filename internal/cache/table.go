@@ -67,6 +67,7 @@ type Table struct {
 	wake    chan struct{}
 	awaited atomic.Bool // somebody holds wake
 	loading bool
+	stats   Stats         // Bytes, Events and Loads
 	pending []store.Event // what the feed brought while the table was loading
 
 	loadMu sync.Mutex
@@ -106,10 +107,11 @@ func (t *Table) load(ctx context.Context) error {
 	c.mu.Lock()
 	t.loading, t.pending = true, nil
 	c.mu.Unlock()
-	var rev int64
+	var rev, size int64
 	var err error
 	root := tree.Build(func(yield func(store.Key, *Record) bool) {
 		rev, err = c.cfg.Store.List(ctx, store.Range{Prefix: t.prefix}, func(r store.Record) bool {
+			size += int64(len(r.Value))
 			return yield(r.Key, t.Record(r))
 		})
 	})
@@ -122,6 +124,8 @@ func (t *Table) load(ctx context.Context) error {
 	}
 	t.root.Store(&root)
 	t.since, t.at = rev, rev
+	t.stats.Bytes = size
+	t.stats.Loads++
 	t.loaded.Store(true)
 	for i := range t.pending {
 		t.apply(&t.pending[i])
@@ -162,6 +166,11 @@ func (t *Table) apply(ev *store.Event) {
 	}
 	t.at = ev.Revision
 	t.root.Store(&root)
+	t.stats.Events++
+	t.stats.Bytes += int64(len(ev.Value))
+	if had {
+		t.stats.Bytes -= int64(len(prev.Value))
+	}
 	t.log = append(t.log, e)
 	t.cache.logs.push(t)
 	t.cache.logSize += e.size()

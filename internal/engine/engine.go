@@ -87,6 +87,7 @@ type ListOptions struct {
 // List is one page of one consistent revision.
 type List struct {
 	Records   []*cache.Record
+	Looked    int // how many records were looked at
 	Revision  int64
 	Continue  string
 	Remaining *int64

@@ -46,6 +46,7 @@ func (e *Engine) List(ctx context.Context, req *request.Request, t Target, o Lis
 		if r, ok := snap.Tree.Get(t.Key()); ok && sel.matches(r) {
 			out.Records = []*cache.Record{r}
 		}
+		out.Looked = 1
 		if err := cache.Convert(ctx, out.Records, t.Version); err != nil {
 			return nil, e.status(err, t)
 		}
@@ -69,6 +70,7 @@ func (e *Engine) List(ctx context.Context, req *request.Request, t Target, o Lis
 			break
 		}
 		last = r
+		out.Looked++
 		if sel.matches(r) {
 			out.Records = append(out.Records, r)
 		}

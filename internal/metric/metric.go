@@ -33,6 +33,8 @@ var (
 	sizeBuckets     = exponential(1000, 10, 7)
 	watchBuckets    = exponential(1024, 2, 8)
 	bodyBuckets     = linear(50000, 100000, 31)
+	filterBuckets   = []float64{0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 5, 10, 15, 30}
+	listBuckets     = []float64{0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 4, 6, 8, 10, 15, 20, 30, 45, 60}
 	storeBuckets    = []float64{0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60}
 )
 
@@ -62,6 +64,11 @@ type Metrics struct {
 	longRunning family[Labels, counter]
 	terminated  family[codeLabels, counter]
 	aborted     family[Labels, counter]
+	validations family[string, histogram]
+	lists       family[groupResource, listSeries]
+	watchLists  family[watchList, histogram]
+	deprecated  family[deprecated, counter]
+	filters     [filters]*histogram
 
 	mu     sync.Mutex
 	gauges []gauge
@@ -69,7 +76,13 @@ type Metrics struct {
 }
 
 // New returns an empty registry.
-func New() *Metrics { return &Metrics{start: time.Now()} }
+func New() *Metrics {
+	m := &Metrics{start: time.Now()}
+	for i := range m.filters {
+		m.filters[i] = newHistogram(filterBuckets)
+	}
+	return m
+}
 
 // family finds series by their labels.
 type family[K comparable, S any] struct {
@@ -224,6 +237,53 @@ func (m *Metrics) Aborted(l Labels) {
 	m.aborted.get(l, Labels{Verb: "other"}, newCounter).n.Add(1)
 }
 
+// Filter is a step that every request takes before it is served.
+type Filter int
+
+// The filters, in the order of the chain.
+const (
+	Authentication Filter = iota
+	Authorization
+	filters
+)
+
+var filterNames = [filters]string{"authentication", "authorization"}
+
+// Filter notes how long a filter took.
+func (m *Metrics) Filter(f Filter, took time.Duration) { m.filters[f].observe(took.Seconds()) }
+
+// FieldValidation notes a write that asked for this validation of its fields. (The reference names the series, and
+// observes nothing.)
+func (m *Metrics) FieldValidation(asked string, took time.Duration) {
+	m.validations.get(asked, "invalid", func() *histogram { return newHistogram(durationBuckets[2:]) }).observe(took.Seconds())
+}
+
+type groupResource struct{ group, resource string }
+
+type listSeries struct{ lists, looked, returned atomic.Int64 }
+
+// List counts a list that was served from memory: how many objects it looked at, and how many it returned.
+func (m *Metrics) List(group, resource string, looked, returned int) {
+	s := m.lists.get(groupResource{group, resource}, groupResource{}, func() *listSeries { return &listSeries{} })
+	s.lists.Add(1)
+	s.looked.Add(int64(looked))
+	s.returned.Add(int64(returned))
+}
+
+type watchList struct{ group, version, resource, scope string }
+
+// WatchList notes how long it took until a watch had told all that was there at its beginning.
+func (m *Metrics) WatchList(l Labels, took time.Duration) {
+	m.watchLists.get(watchList{l.Group, l.Version, l.Resource, l.Scope}, watchList{}, func() *histogram { return newHistogram(listBuckets) }).observe(took.Seconds())
+}
+
+type deprecated struct{ group, version, resource, subresource string }
+
+// Deprecated notes that a deprecated API was asked for.
+func (m *Metrics) Deprecated(group, version, resource, subresource string) {
+	m.deprecated.get(deprecated{group, version, resource, subresource}, deprecated{}, newCounter).n.Store(1)
+}
+
 type gvr struct{ group, version, resource string }
 
 // WatchSeries counts the events of a resource's watches.
@@ -280,9 +340,21 @@ var (
 		Help: "[ALPHA] Number of stored objects split by kind."}
 	StorageObjects = Desc{Name: "apiserver_storage_objects", Labels: []string{"resource"},
 		Help: "[STABLE] (Deprecated since 1.34.0) Number of stored objects split by kind."}
+	ObjectBytes = Desc{Name: "apiserver_resource_size_estimate_bytes", Labels: []string{"group", "resource"},
+		Help: "[ALPHA] Size of the stored objects, split by kind, in bytes."}
+	EventsReceived = Desc{Name: "apiserver_storage_events_received_total", Labels: []string{"group", "resource"}, Counter: true,
+		Help: "[BETA] Number of changes that the store has told, split by kind."}
+	CacheReceived = Desc{Name: "apiserver_watch_cache_events_received_total", Labels: []string{"group", "resource"}, Counter: true,
+		Help: "[ALPHA] Counter of events received in watch cache broken by resource type."}
+	CacheDispatched = Desc{Name: "apiserver_watch_cache_events_dispatched_total", Labels: []string{"group", "resource"}, Counter: true,
+		Help: "[ALPHA] Counter of events dispatched in watch cache broken by resource type."}
+	CacheLoads = Desc{Name: "apiserver_watch_cache_initializations_total", Labels: []string{"group", "resource"}, Counter: true,
+		Help: "[ALPHA] Counter of watch cache initializations broken by resource type."}
+	CacheRevision = Desc{Name: "apiserver_watch_cache_resource_version", Labels: []string{"group", "resource"},
+		Help: "[ALPHA] Current resource version of watch cache broken by resource type."}
 	StorageSize = Desc{Name: "apiserver_storage_size_bytes", Labels: []string{"storage_cluster_id"},
 		Help: "[STABLE] Size of the storage database file physically allocated in bytes."}
-	BuildInfo = Desc{Name: "kubernetes_build_info", Help: "[ALPHA] What was built, from what, by which compiler; always 1.",
+	BuildInfo = Desc{Name: "kubernetes_build_info", Help: "[BETA] What was built, from what, by which compiler; always 1.",
 		Labels: []string{"build_date", "compiler", "git_commit", "git_tree_state", "git_version", "go_version", "major", "minor", "platform"}}
 )
 

@@ -42,19 +42,26 @@ func (m *Metrics) WriteText(w io.Writer) error {
 		name, kind, help string
 		samples          func() []sample
 	}{
+		{"apiserver_cache_list_fetched_objects_total", "counter", "[ALPHA] Number of objects read from watch cache in the course of serving a LIST request", m.listSamples((*listSeries).lookedAt, "index", "")},
+		{"apiserver_cache_list_returned_objects_total", "counter", "[ALPHA] Number of objects returned for a LIST request from watch cache", m.listSamples((*listSeries).returnedOf)},
+		{"apiserver_cache_list_total", "counter", "[ALPHA] Number of LIST requests served from watch cache", m.listSamples((*listSeries).listsOf, "index", "")},
 		{"apiserver_longrunning_requests", "gauge", "[STABLE] Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope and component. Not all requests are tracked this way.", m.longRunningSamples},
 		{"apiserver_request_aborts_total", "counter", "[ALPHA] Number of requests which apiserver aborted possibly due to a timeout, for each group, version, verb, resource, subresource and scope", m.abortedSamples},
 		{"apiserver_request_body_size_bytes", "histogram", "[ALPHA] Apiserver request body size in bytes broken out by resource and verb.", m.bodySamples},
 		{"apiserver_request_duration_seconds", "histogram", "[STABLE] Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.", m.durationSamples},
+		{"apiserver_request_filter_duration_seconds", "histogram", "[ALPHA] Request filter latency distribution in seconds, for each filter type", m.filterSamples},
 		{"apiserver_request_sli_duration_seconds", "histogram", "[ALPHA] Response latency distribution (not counting webhook duration and priority & fairness queue wait times) in seconds for each verb, group, version, resource, subresource, scope and component.", m.sliSamples},
 		{"apiserver_request_terminations_total", "counter", "[ALPHA] Number of requests which apiserver terminated in self-defense.", m.terminatedSamples},
 		{"apiserver_request_total", "counter", "[STABLE] Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code.", m.totalSamples},
+		{"apiserver_requested_deprecated_apis", "gauge", "[STABLE] Gauge of deprecated APIs that have been requested, broken out by API group, version, resource, subresource, and removed_release.", m.deprecatedSamples},
 		{"apiserver_response_sizes", "histogram", "[STABLE] Response size distribution in bytes for each group, version, verb, resource, subresource, scope and component.", m.sizeSamples},
 		{"apiserver_watch_events_sizes", "histogram", "[ALPHA] Watch event size distribution in bytes", m.watchSizeSamples},
 		{"apiserver_watch_events_total", "counter", "[ALPHA] Number of events sent in watch clients", m.watchSamples},
+		{"apiserver_watch_list_duration_seconds", "histogram", "[BETA] Response latency distribution in seconds for watch list requests broken by group, version, resource and scope.", m.watchListSamples},
 		{"etcd_request_duration_seconds", "histogram", "[ALPHA] Etcd request latency in seconds for each operation and object type.", m.storeSamples},
 		{"etcd_request_errors_total", "counter", "[ALPHA] Etcd failed request counts for each operation and object type.", m.storeErrorSamples},
 		{"etcd_requests_total", "counter", "[ALPHA] Etcd request counts for each operation and object type.", m.storeTotalSamples},
+		{"field_validation_request_duration_seconds", "histogram", "[ALPHA] Response latency distribution in seconds for each field validation value", m.validationSamples},
 	}
 	for _, g := range append(m.read(), process(m.start)...) {
 		kind := "gauge"
@@ -135,7 +142,11 @@ func (h *histogram) samples(labels pairs, skip int) []sample {
 // The labels are told in alphabetical order.
 
 func (l Labels) pairs(more ...string) pairs {
-	p := append(pairs{"component", "apiserver"}, more...)
+	component := "apiserver"
+	if l.Resource == "" { // health and documents
+		component = ""
+	}
+	p := append(pairs{"component", component}, more...)
 	return append(p, "group", l.Group, "resource", l.Resource, "scope", l.Scope, "subresource", l.Subresource, "verb", l.Verb, "version", l.Version)
 }
 
@@ -200,6 +211,43 @@ func (m *Metrics) terminatedSamples() []sample {
 func (m *Metrics) abortedSamples() []sample {
 	return collect(&m.aborted, func(l Labels, c *counter) []sample {
 		return []sample{{labels: l.pairs()[2:], value: float64(c.n.Load())}}
+	})
+}
+
+func (m *Metrics) filterSamples() (out []sample) {
+	for i, h := range m.filters {
+		out = append(out, h.samples(pairs{"filter", filterNames[i]}, 0)...)
+	}
+	return out
+}
+
+func (m *Metrics) validationSamples() []sample {
+	return collect(&m.validations, func(asked string, h *histogram) []sample { return h.samples(pairs{"field_validation", asked}, 0) })
+}
+
+func (s *listSeries) listsOf() int64    { return s.lists.Load() }
+func (s *listSeries) lookedAt() int64   { return s.looked.Load() }
+func (s *listSeries) returnedOf() int64 { return s.returned.Load() }
+
+func (m *Metrics) listSamples(value func(*listSeries) int64, more ...string) func() []sample {
+	return func() []sample {
+		return collect(&m.lists, func(k groupResource, s *listSeries) []sample {
+			p := append(append(pairs{"group", k.group}, more...), "resource", k.resource)
+			return []sample{{labels: p, value: float64(value(s))}}
+		})
+	}
+}
+
+func (m *Metrics) watchListSamples() []sample {
+	return collect(&m.watchLists, func(k watchList, h *histogram) []sample {
+		return h.samples(pairs{"group", k.group, "resource", k.resource, "scope", k.scope, "version", k.version}, 0)
+	})
+}
+
+func (m *Metrics) deprecatedSamples() []sample {
+	return collect(&m.deprecated, func(k deprecated, c *counter) []sample {
+		p := pairs{"group", k.group, "removed_release", "", "resource", k.resource, "subresource", k.subresource, "version", k.version}
+		return []sample{{labels: p, value: float64(c.n.Load())}}
 	})
 }
 
@@ -282,7 +330,7 @@ func process(start time.Time) []gauge {
 		one("go_memstats_sys_bytes", "Number of bytes obtained from system.", false, float64(reads[1].Value.Uint64())),
 		one("go_gc_cycles_total_gc_cycles_total", "Count of all completed GC cycles.", true, float64(reads[2].Value.Uint64())),
 		one("go_memstats_alloc_bytes_total", "Total number of bytes allocated in heap until now, even if released already.", true, float64(reads[3].Value.Uint64())),
-		one("process_start_time_seconds", "[ALPHA] Start time of the process since unix epoch in seconds.", false, float64(start.UnixMilli())/1000),
+		one("process_start_time_seconds", "Start time of the process since unix epoch in seconds.", false, float64(start.UnixMilli())/1000),
 	}
 	if rss, virtual, cpu, ok := procStat(); ok {
 		gauges = append(gauges,

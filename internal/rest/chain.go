@@ -44,7 +44,10 @@ type call struct {
 	query_ url.Values // parsed on first use, by query
 	began  time.Time  // by the real clock
 	dryRun string
-	warned int // how many warnings are in the header already
+	// writes is set by a write whose options are right, of which validation is the wish for its fields.
+	writes     bool
+	validation string
+	warned     int // how many warnings are in the header already
 
 	inFlight *atomic.Int64 // where the request is counted in
 	watching *watching     // not nil for a watch that has begun
@@ -112,7 +115,10 @@ func (c *call) chain() {
 	}
 
 	// 5. Who asks.
+	asked := time.Now()
 	user, ok, err := s.Authn.Authenticate(c.ctx, r)
+	known := time.Now()
+	s.Metrics.Filter(metric.Authentication, known.Sub(asked))
 	c.warn(h) // of a credential that counts for nothing: whoever answers
 	if err != nil || !ok {
 		if err != nil {
@@ -141,7 +147,9 @@ func (c *call) chain() {
 
 	// 9. Whether the user may.
 	if s.Authorizer != nil {
+		known = time.Now()
 		decision, reason, err := s.Authorizer.Authorize(c.ctx, user, in)
+		s.Metrics.Filter(metric.Authorization, time.Since(known))
 		switch {
 		case decision == request.Allow:
 		case err != nil:
@@ -190,8 +198,11 @@ func (c *call) finish() {
 	}
 	s := c.s
 	took := time.Since(c.began)
-	if c.row.Resource != nil || !c.req.Info.IsResource {
+	if c.row.Resource != nil || !c.req.Info.IsResource && knownPath(c.req.Info.Path) != "" {
 		s.Metrics.Request(c.labels(), c.w.status, took, c.w.written)
+	}
+	if c.writes {
+		s.Metrics.FieldValidation(c.validation, took)
 	}
 	if s.Logger.Enabled(c.r.Context(), levelAccess) {
 		s.Logger.Log(c.r.Context(), levelAccess, "HTTP", "verb", c.labels().Verb, "URI", c.r.RequestURI, "latency", took,

@@ -32,6 +32,7 @@ func (c *call) list() {
 		c.fail(err)
 		return
 	}
+	c.s.Metrics.List(c.t.Version.Group, c.t.Resource.Names.Plural, l.Looked, len(l.Records))
 	c.respondList(l)
 }
 

@@ -124,11 +124,16 @@ func (s *Server) index(c *call) {
 	c.writeRaw(http.StatusOK, object.JSON, b)
 }
 
-// knownPath is a path as the metrics call it: unknown ones must not make new series.
+// knownPath is a path outside the API as the metrics call it; "" for what the reference does not count.
 func knownPath(path string) string {
 	switch path {
-	case "/", "/version", "/metrics", "/api", "/apis", "/healthz", "/livez", "/readyz", "/openapi/v2", "/openapi/v3":
+	case "/healthz", "/livez", "/readyz":
 		return path
+	case "/openapi/v3":
+		return path[1:]
+	}
+	if strings.HasPrefix(path, "/openapi/v3/") {
+		return "openapi/v3/"
 	}
 	return ""
 }

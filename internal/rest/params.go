@@ -72,6 +72,7 @@ func (c *call) writing(manager, fieldValidation *string, dryRun []string) {
 	if *manager == "" {
 		*manager = managerOf(c.req.UserAgent)
 	}
+	c.writes, c.validation = true, *fieldValidation
 	if *fieldValidation == "" {
 		*fieldValidation = metav1.FieldValidationWarn
 	}

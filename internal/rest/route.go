@@ -146,6 +146,7 @@ func (c *call) serve(row resource.Row) {
 	}
 
 	if w := row.Version.Warning; w != "" {
+		c.s.Metrics.Deprecated(row.Version.Group, row.Version.Name, row.Resource.Names.Plural, c.req.Info.Subresource)
 		c.req.Warn(w)
 	}
 	switch verb {

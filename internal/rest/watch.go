@@ -217,6 +217,9 @@ func (w *watching) event(dst []byte, ev *engine.Event) ([]byte, error) {
 		return dst, err
 	}
 	w.later = true
+	if ev.InitialEnd {
+		c.s.Metrics.WatchList(c.labels(), time.Since(c.began))
+	}
 	before := len(dst)
 	dst = object.AppendWatchEvent(dst, c.media.enc, string(ev.Type), obj)
 	w.counts.Event(len(dst) - before)

@@ -223,6 +223,11 @@ type ProgressRequester interface {
 	RequestProgress(ctx context.Context) error
 }
 
+// Sizer is a Store that takes room on a disk, or in another program. Size is in bytes.
+type Sizer interface {
+	Size(ctx context.Context) (int64, error)
+}
+
 // The errors of a Store.
 var (
 	ErrNotFound  = errors.New("store: no such record")

@@ -185,6 +185,15 @@ func (s *Store) Compacted() int64 { return s.compacted.Load() }
 // Shared implements store.Store: the directory is locked.
 func (s *Store) Shared() bool { return false }
 
+// Size implements store.Sizer.
+func (s *Store) Size(ctx context.Context) (int64, error) {
+	if err := s.calls.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.calls.leave()
+	return int64(s.db.Metrics().DiskSpaceUsage()), nil
+}
+
 // Close implements store.Store. It waits for running calls, commits among them.
 func (s *Store) Close() error {
 	if !s.calls.close() {

@@ -360,6 +360,15 @@ func (s *Store) Compacted() int64 { return s.compacted.Load() }
 // Shared implements store.Store.
 func (s *Store) Shared() bool { return true }
 
+// Size implements store.Sizer: it is that of the first member's database.
+func (s *Store) Size(ctx context.Context) (int64, error) {
+	answer, err := s.client.Status(ctx, s.client.Endpoints()[0])
+	if err != nil {
+		return 0, err
+	}
+	return answer.DbSize, nil
+}
+
 // Close implements store.Store.
 func (s *Store) Close() error {
 	if s.ctx.Err() != nil {
