@@ -25,4 +25,11 @@ var crdExamples = []string{
    "b":{"type":"string"},"c":{"type":"string","allOf":[{"pattern":"a"},{"maxLength":3}]},
    "e":{"type":"object","x-kubernetes-map-type":"atomic","additionalProperties":{"type":"array","items":{"type":"integer"}}},
    "f":{"type":"array","x-kubernetes-list-type":"set","items":{"type":"object","x-kubernetes-map-type":"atomic","properties":{"q":{"type":"boolean"}}}}}}}}]}}`,
+
+	// Rules: one that costs too much, transitions, messages.
+	`{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"rules.example.com"},"spec":{
+"group":"example.com","names":{"plural":"rules","kind":"Rule"},"scope":"Cluster","versions":[{"name":"v1","served":true,"storage":true,
+ "schema":{"openAPIV3Schema":{"type":"object","x-kubernetes-validations":[{"rule":"self.spec.a > 0","message":"m","reason":"FieldValueForbidden","fieldPath":".spec.a"}],
+  "properties":{"spec":{"type":"object","properties":{"a":{"type":"integer"},"s":{"type":"string","maxLength":10,"x-kubernetes-validations":[{"rule":"self == oldSelf","messageExpression":"'no ' + self"}]},
+   "l":{"type":"array","maxItems":5,"items":{"type":"string","maxLength":4,"x-kubernetes-validations":[{"rule":"self.startsWith('x')","optionalOldSelf":true}]}}}}}}}}]}}`,
 }

@@ -40,8 +40,11 @@ func (s *Schema) checkedFormat() string {
 	return ""
 }
 
-// KnownFormat says whether the node's format is one that values are checked for. No format is known.
-func (s *Schema) KnownFormat() bool { return s.Format == "" || s.checkedFormat() != "" }
+// KnownFormat says whether a format is one that values of the type are checked for.
+func KnownFormat(typ, format string) bool {
+	s := Schema{Type: typeOf(typ), Format: format}
+	return formatOf(s.Type, format) != nil || s.checkedFormat() != ""
+}
 
 // formats are those that the schemas of custom resources may have, without their dashes.
 var formats = sync.OnceValue(func() map[string]*format {

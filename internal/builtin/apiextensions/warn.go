@@ -4,18 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1beta1"
 
 	"github.com/pintle-io/pintle/internal/crd/definition"
 	"github.com/pintle-io/pintle/internal/resource"
+	"github.com/pintle-io/pintle/internal/schema"
 )
-
-// stringFormats are the formats of strings that are checked, without the dashes that they may have.
-var stringFormats = []string{"bsonobjectid", "byte", "cidr", "creditcard", "date", "datetime", "duration", "email", "hexcolor",
-	"hostname", "ipv4", "ipv6", "isbn", "isbn10", "isbn13", "k8slongname", "k8sshortname", "mac", "password", "rgbcolor", "ssn",
-	"uri", "uuid", "uuid3", "uuid4", "uuid5"}
 
 // warn tells of formats that mean nothing here, unless they were there before.
 func warn(_ context.Context, c *resource.Change) []string {
@@ -42,7 +37,7 @@ func warn(_ context.Context, c *resource.Change) []string {
 func unknownFormats(crd *v1beta1.CustomResourceDefinition) (out []string) {
 	for s := range definition.Schemas(&crd.Spec) {
 		definition.Any(s, func(s *v1beta1.JSONSchemaProps) bool {
-			if s.Format != "" && !knownFormat(s.Type, s.Format) && !slices.Contains(out, s.Format) {
+			if s.Format != "" && !schema.KnownFormat(s.Type, s.Format) && !slices.Contains(out, s.Format) {
 				out = append(out, s.Format)
 			}
 			return false
@@ -50,16 +45,4 @@ func unknownFormats(crd *v1beta1.CustomResourceDefinition) (out []string) {
 	}
 	slices.Sort(out)
 	return out
-}
-
-func knownFormat(typ, format string) bool {
-	switch typ {
-	case "", "string":
-		return slices.Contains(stringFormats, strings.ReplaceAll(format, "-", ""))
-	case "integer":
-		return format == "int32" || format == "int64"
-	case "number":
-		return format == "float" || format == "double"
-	}
-	return false
 }
