@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,13 +45,14 @@ type OpenAPI struct {
 	state state
 	base  []byte // what every hash begins with
 	docs  documents
+	room  int // in bytes, for docs
 
 	v2 [2]v2 // JSON and protobuf
 }
 
 // NewOpenAPI returns the handler of /openapi/v2 and /openapi/v3.
 func NewOpenAPI(c OpenAPIConfig) *OpenAPI {
-	o := &OpenAPI{OpenAPIConfig: c}
+	o := &OpenAPI{OpenAPIConfig: c, room: documentRoom}
 	o.v2[1].protobuf = true
 	return o
 }
@@ -115,7 +117,7 @@ const (
 
 // negotiateOpenAPI says whether the answer is to be JSON or protobuf, or writes a refusal.
 func negotiateOpenAPI(w http.ResponseWriter, r *http.Request, protobufType string) (protobuf, ok bool) {
-	w.Header().Set("Vary", "Accept")
+	w.Header().Add("Vary", "Accept")
 	accept := r.Header.Get("Accept")
 	if accept == "" {
 		accept = "*/*"
@@ -159,6 +161,7 @@ func (o *OpenAPI) serveDocument(w http.ResponseWriter, r *http.Request, s state,
 }
 
 func (o *OpenAPI) serveV2(w http.ResponseWriter, r *http.Request) {
+	w.Header().Add("Vary", "Accept-Encoding")
 	protobuf, ok := negotiateOpenAPI(w, r, v2Protobuf)
 	if !ok {
 		return
@@ -181,7 +184,9 @@ func serve(w http.ResponseWriter, r *http.Request, doc pieces, made time.Time, e
 	}
 	var content io.ReadSeeker
 	if acceptsGzip(r) && r.Header.Get("Range") == "" {
-		w.Header().Add("Vary", "Accept-Encoding")
+		if !slices.Contains(w.Header()["Vary"], "Accept-Encoding") {
+			w.Header().Add("Vary", "Accept-Encoding")
+		}
 		w.Header().Set("Content-Encoding", "gzip")
 		content = doc.gzip()
 	} else {
@@ -199,7 +204,7 @@ func (o *OpenAPI) doc(s state, key docKey) (pieces, time.Time, error) {
 		d.made = o.now()
 		d.doc, d.err = o.make(s.snapshot, key)
 		o.mu.Lock()
-		o.docs.keep(d)
+		o.docs.keep(d, o.room)
 		o.mu.Unlock()
 	})
 	return d.doc, d.made, d.err

@@ -134,7 +134,7 @@ func (o *OpenAPI) print(row resource.Row) [sha256.Size]byte {
 	return sha256.Sum256(b)
 }
 
-// documents are the v3 documents that are kept: no more bytes than documentRoom, those that were asked for last.
+// documents are the v3 documents that are kept: those that were asked for last, and no more than there is room for.
 type documents struct {
 	by    map[docKey]*doc
 	bytes int
@@ -178,7 +178,7 @@ func (d *documents) get(key docKey) *doc {
 
 // keep counts a document that was made, or forgets one that could not be. When there is no room, a quarter of it is made
 // by dropping the documents that nobody has asked for the longest.
-func (d *documents) keep(made *doc) {
+func (d *documents) keep(made *doc, room int) {
 	if d.by[made.key] != made {
 		return // dropped in the meantime
 	}
@@ -187,13 +187,13 @@ func (d *documents) keep(made *doc) {
 		return
 	}
 	made.held = made.doc.held()
-	if d.bytes += made.held; d.bytes <= documentRoom {
+	if d.bytes += made.held; d.bytes <= room {
 		return
 	}
 	all := slices.Collect(maps.Values(d.by))
 	slices.SortFunc(all, func(a, b *doc) int { return cmp.Compare(a.used, b.used) })
 	for _, doc := range all {
-		if d.bytes <= documentRoom*3/4 {
+		if d.bytes <= room*3/4 {
 			break
 		}
 		if doc != made {
