@@ -86,9 +86,7 @@ func (o *OpenAPI) fill(s *resource.Snapshot, path string, sw *schemaWriter) (*do
 		for _, row := range v.Rows {
 			if custom(row) {
 				d.Info, d.Components.SecuritySchemes = info{Title: "Kubernetes CRD Swagger", Version: "v0.1.0"}, nil
-				if err := o.customRow(w, row); err != nil {
-					return nil, err
-				}
+				o.customRow(w, row)
 				continue
 			}
 			w.plain(rootOf(gv)+"/", "get available resources", "get"+w.title+"APIResources", w.meta("APIResourceList"), single)

@@ -2,7 +2,6 @@ package discovery
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -18,13 +17,10 @@ var (
 )
 
 // customRow writes the paths and schemas of a custom resource, which has fewer of both than a built-in one.
-func (o *OpenAPI) customRow(w *pathWriter, row resource.Row) error {
+func (o *OpenAPI) customRow(w *pathWriter, row resource.Row) {
 	r := row.Resource
 	kind := w.gv.WithKind(r.Names.Kind)
-	object, list, err := o.customSchemas(w, row)
-	if err != nil {
-		return err
-	}
+	object, list := o.customSchemas(w, row)
 	prefix := rootOf(w.gv)
 	scoped, scope := prefix+"/"+r.Names.Plural, ""
 	var namespace []*parameter
@@ -59,27 +55,23 @@ func (o *OpenAPI) customRow(w *pathWriter, row resource.Row) error {
 		}
 		one(scoped+"/{name}/"+sub.Name, sub.Name+" of the specified ", scope+kind.Kind+titleCase(sub.Name), body)
 	}
-	return nil
 }
 
 // CustomSchema is what OpenAPI tells of a version of a custom resource, as its CustomResourceDefinition has it.
 type CustomSchema struct {
-	Schema           []byte   // openAPIV3Schema, in JSON; nil: any object
+	Schema           []byte   // openAPIV3Schema, in JSON; nil: any object, which goes for schemas that are not structural too
 	PreserveUnknown  bool     // spec.preserveUnknownFields, which only old definitions can have
 	SelectableFields []string // their jsonPath, in order
 }
 
 // customSchemas writes the schemas of a custom resource and of its list.
-func (o *OpenAPI) customSchemas(w *pathWriter, row resource.Row) (object, list *node, err error) {
+func (o *OpenAPI) customSchemas(w *pathWriter, row resource.Row) (object, list *node) {
 	r := row.Resource
 	var c CustomSchema
 	if o.Custom != nil {
 		c = o.Custom(row.Version)
 	}
-	s, err := w.schemas.customObject(c)
-	if err != nil {
-		return nil, nil, fmt.Errorf("discovery: schema of %s: %w", r.Names.Plural, err)
-	}
+	s := w.schemas.customObject(c)
 	s.Kinds = []kind{{w.gv.Group, r.Names.Kind, w.gv.Version}}
 	w.meta("ObjectMeta")
 	w.meta("ListMeta")
@@ -109,23 +101,19 @@ func (o *OpenAPI) customSchemas(w *pathWriter, row resource.Row) (object, list *
 		s.Selectable, l.Selectable = append(s.Selectable, f), append(l.Selectable, f)
 	}
 	w.schemas.out[name], w.schemas.out[listName] = s, l
-	return w.schemas.refTo(name), w.schemas.refTo(listName), nil
+	return w.schemas.refTo(name), w.schemas.refTo(listName)
 }
 
 // customObject makes the schema of a custom resource from what its definition has. One without a schema has no
 // properties at all: clients take them for all there can be. In OpenAPI v2 that goes for unknown fields too.
-func (w *schemaWriter) customObject(c CustomSchema) (*node, error) {
-	n := &node{Type: "object"}
-	if c.Schema == nil {
-		return n, nil
-	}
-	s := &node{}
-	if err := json.Unmarshal(c.Schema, s); err != nil {
-		return nil, err
+func (w *schemaWriter) customObject(c CustomSchema) *node {
+	n, s := &node{Type: "object"}, &node{}
+	if c.Schema == nil || json.Unmarshal(c.Schema, s) != nil {
+		return n
 	}
 	if w.v2 {
 		if c.PreserveUnknown || s.PreserveUnknown {
-			return n, nil
+			return n
 		}
 		s.simplify()
 	}
@@ -135,7 +123,7 @@ func (w *schemaWriter) customObject(c CustomSchema) (*node, error) {
 	s.addTypeMeta()
 	s.Properties["metadata"] = w.objectMeta()
 	w.finish(s)
-	return s, nil
+	return s
 }
 
 func (n *node) addTypeMeta() {

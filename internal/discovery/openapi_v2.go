@@ -43,13 +43,26 @@ func (v *v2) get(o *OpenAPI, s state) (pieces, time.Time, error) {
 	if v.doc != nil && v.hash == s.all {
 		return v.doc, v.made, nil
 	}
-	m := v2Maker{o: o, s: s.snapshot, protobuf: v.protobuf, out: newPacker(), definitions: newPacker(), proto: protoWriter{yaml: map[string]string{}}}
-	builtin := sha512.New()
+	m := v2Maker{o: o, s: s.snapshot, protobuf: v.protobuf, out: newPacker(), definitions: newPacker(),
+		params: v2Parameters{map[v2Parameter]string{}, map[string]v2Parameter{}}, proto: protoWriter{yaml: map[string]string{}}}
+	hash := sha512.New()
+	for _, e := range s.list {
+		if !e.custom {
+			hash.Write(e.hash[:])
+		}
+	}
+	if h := documentHash(hash.Sum(nil)); v.builtin == nil || v.builtin.hash != h {
+		part, err := m.builtinPart(s.list)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		part.hash = h
+		v.builtin = part
+	}
 	customs := make(map[string]*v2Part, len(v.customs))
 	var parts []*v2Part
 	for _, e := range s.list {
 		if !e.custom {
-			builtin.Write(e.hash[:])
 			continue
 		}
 		part := v.customs[e.path]
@@ -62,14 +75,6 @@ func (v *v2) get(o *OpenAPI, s state) (pieces, time.Time, error) {
 		customs[e.path] = part
 		parts = append(parts, part)
 	}
-	if hash := documentHash(builtin.Sum(nil)); v.builtin == nil || v.builtin.hash != hash {
-		part, err := m.builtinPart(s.list)
-		if err != nil {
-			return nil, time.Time{}, err
-		}
-		part.hash = hash
-		v.builtin = part
-	}
 	v.doc, v.hash, v.customs, v.made = m.join(v.builtin, parts), s.all, customs, o.now()
 	return v.doc, v.made, nil
 }
@@ -80,6 +85,7 @@ type v2Maker struct {
 	s                *resource.Snapshot
 	protobuf         bool
 	out, definitions *packer
+	params           v2Parameters
 	buf              bytes.Buffer
 	proto            protoWriter
 }
@@ -87,14 +93,13 @@ type v2Maker struct {
 // builtinPart makes the part of all documents that are not of custom resources.
 func (m *v2Maker) builtinPart(list []*entry) (*v2Part, error) {
 	written := map[string]bool{}
-	params := &v2Parameters{map[v2Parameter]string{}, map[string]v2Parameter{}}
 	paths, schemas := &v2Section{m: m, to: m.out}, &v2Section{m: m, to: m.definitions}
 	for _, e := range list {
 		if e.custom {
 			continue
 		}
 		sw := &schemaWriter{v2: true, written: func(name string) bool { return written[name] }}
-		if err := m.document(e.path, sw, params, paths, schemas); err != nil {
+		if err := m.document(e.path, sw, paths, schemas); err != nil {
 			return nil, err
 		}
 		for name := range sw.out {
@@ -103,8 +108,8 @@ func (m *v2Maker) builtinPart(list []*entry) (*v2Part, error) {
 	}
 	part := &v2Part{paths: m.out.finish(), definitions: m.definitions.finish()}
 	if m.protobuf {
-		m.out.Write(m.proto.v2Rest(params.byName))
-	} else if err := m.writeRest(params.byName); err != nil {
+		m.out.Write(m.proto.v2Rest(m.params.byName))
+	} else if err := m.writeRest(m.params.byName); err != nil {
 		return nil, err
 	}
 	part.rest = m.out.finish()
@@ -114,23 +119,22 @@ func (m *v2Maker) builtinPart(list []*entry) (*v2Part, error) {
 // customPart makes the part of a version of custom resources. The definitions that it shares with others, and all its
 // shared parameters, are in the built-in part.
 func (m *v2Maker) customPart(e *entry) (*v2Part, error) {
-	params := &v2Parameters{map[v2Parameter]string{}, map[string]v2Parameter{}}
 	sw := &schemaWriter{v2: true, written: func(string) bool { return true }}
 	paths, schemas := &v2Section{m: m, to: m.out, begun: true}, &v2Section{m: m, to: m.definitions, begun: true}
-	if err := m.document(e.path, sw, params, paths, schemas); err != nil {
+	if err := m.document(e.path, sw, paths, schemas); err != nil {
 		return nil, err
 	}
 	return &v2Part{hash: e.hash, paths: m.out.finish(), definitions: m.definitions.finish()}, nil
 }
 
 // document writes what the v3 document of a path says.
-func (m *v2Maker) document(path string, sw *schemaWriter, params *v2Parameters, paths, schemas *v2Section) error {
+func (m *v2Maker) document(path string, sw *schemaWriter, paths, schemas *v2Section) error {
 	d, err := m.o.fill(m.s, path, sw)
 	if err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Paths)) {
-		item := params.pathItem(d.Paths[name])
+		item := m.params.pathItem(d.Paths[name])
 		if m.protobuf {
 			paths.writeBytes(m.proto.v2Path(name, item))
 		} else if err := paths.writeJSON(name, item); err != nil {
