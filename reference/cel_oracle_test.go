@@ -2,6 +2,7 @@ package reference
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"regexp"
 	"slices"
@@ -150,7 +151,15 @@ func TestCELRules(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := schemacel.NewValidator(s, true, celconfig.PerCallLimit)
-		got := cel.NewValidator(pintle.PropsNode(p))
+		text, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		custom, err := pintle.Compile(text, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := cel.NewValidator(pintle.RuleNode(custom.Root))
 		for i, o := range objects {
 			if r.Objects > 0 && i >= r.Objects {
 				break
