@@ -3,6 +3,7 @@ package reference
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -113,18 +114,18 @@ func (o *oracle) validateStatus(obj, old map[string]any) field.ErrorList {
 	return validation.ValidateCustomResourceUpdate(field.NewPath("status"), status, old["status"], o.status, validation.WithRatcheting(c.Key("status")))
 }
 
+var (
+	schemaSeed   = flag.Uint64("schema.seed", 1, "seed of TestSchemaOracle")
+	schemaRounds = flag.Int("schema.rounds", 2000, "how many schemas TestSchemaOracle makes")
+)
+
 // TestSchemaOracle makes schemas and objects at random and wants the same of both servers: what is pruned and named,
 // what is defaulted, and every finding.
 func TestSchemaOracle(t *testing.T) {
-	seed := uint64(1)
-	rounds := 3000
-	if testing.Short() {
-		rounds = 300
-	}
 	bad := 0
-	for i := range rounds {
-		r := rand.New(rand.NewPCG(seed, uint64(i)))
-		if !checkSchema(t, r, fmt.Sprintf("seed %d, round %d", seed, i)) {
+	for i := range *schemaRounds {
+		r := rand.New(rand.NewPCG(*schemaSeed, uint64(i)))
+		if !checkSchema(t, r, fmt.Sprintf("seed %d, round %d", *schemaSeed, i)) {
 			if bad++; bad > 5 {
 				t.Fatal("and so on")
 			}
