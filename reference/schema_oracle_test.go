@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
@@ -160,6 +161,9 @@ func checkSchema(t *testing.T, r *rand.Rand, name string) bool {
 	if err := utiljson.Unmarshal(doc, &tree); err != nil {
 		t.Fatal(err)
 	}
+	if !checkDefaults(t, name, doc) {
+		return false
+	}
 	var old map[string]any
 	for range 6 {
 		obj := g.object(tree)
@@ -172,6 +176,33 @@ func checkSchema(t *testing.T, r *rand.Rand, name string) bool {
 			return false
 		}
 		old = obj
+	}
+	return true
+}
+
+func checkDefaults(t *testing.T, name string, doc []byte) bool {
+	for _, pruned := range []bool{true, false} {
+		o, err := newOracle(doc, true)
+		if err != nil {
+			t.Error(err)
+			return false
+		}
+		path := field.NewPath("schema")
+		s := o.structural.DeepCopy()
+		want, err := defaulting.ValidateDefaults(context.Background(), path, s, true, pruned)
+		got, myErr := schema.ValidateDefaults(context.Background(), path, doc, pruned)
+		missed, invented := difference(texts(want), texts(got)), difference(texts(got), texts(want))
+		if err != nil || myErr != nil || len(missed)+len(invented) > 0 && !firstFound(missed, invented) {
+			t.Errorf("%s: defaults of %s: missed %q, %v, invented %q, %v", name, doc, missed, err, invented, myErr)
+			return false
+		}
+	}
+	o, _ := newOracle(doc, true)
+	s := o.structural.DeepCopy()
+	_ = defaulting.PruneDefaults(s)
+	if want, got := !reflect.DeepEqual(s, o.structural), schema.UnprunedDefaults(doc); want != got {
+		t.Errorf("%s: unpruned defaults of %s: want %v", name, doc, want)
+		return false
 	}
 	return true
 }
@@ -226,6 +257,25 @@ func checkObject(t *testing.T, name, doc string, want *oracle, got *schema.Custo
 		differs("status", texts(want.validateStatus(obj, old)), texts(got.ValidateStatusValues(obj, old)))
 	}
 	return ok
+}
+
+// difference is what only the first has.
+func difference(a, b []string) (only []string) {
+	for _, s := range a {
+		if !slices.Contains(b, s) {
+			only = append(only, s)
+		}
+	}
+	return only
+}
+
+// firstFound says that each server found the same kind of thing in metadata, where it stops at the first, and the reference
+// looks at fields in no order.
+func firstFound(a, b []string) bool {
+	about := func(s string) bool {
+		return strings.Contains(s, "json: cannot unmarshal") || strings.Contains(s, "must be a string") || strings.Contains(s, "must result in valid metadata")
+	}
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(s string) bool { return !about(s) }) && !slices.ContainsFunc(b, func(s string) bool { return !about(s) })
 }
 
 // twoErrors says that both servers found something, and something else first: the reference looks at fields in no order.

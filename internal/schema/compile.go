@@ -153,9 +153,6 @@ func (s *Schema) gather() (b below) {
 	if s.Logic.Other != nil {
 		b |= s.Logic.Other.below
 	}
-	for _, branch := range s.Logic.AllOf {
-		b |= branch.below & belowRules
-	}
 	return b
 }
 

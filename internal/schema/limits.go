@@ -59,7 +59,7 @@ const (
 	belowDefault  below = 1 << iota // a default
 	belowEmbedded                   // an embedded resource
 	belowUnique                     // a list that is a set or a map
-	belowRules                      // x-kubernetes-validations, also in allOf
+	belowRules                      // x-kubernetes-validations
 )
 
 // anything and nothing are additionalProperties: true and false, where they stand for a schema. Of the values under

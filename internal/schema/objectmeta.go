@@ -209,7 +209,7 @@ func (p *pruner) embedded(m map[string]any) {
 			if _, ok := v.(string); !ok && p.drop {
 				delete(m, k)
 			} else if !ok && p.err == nil {
-				p.err = field.Invalid(fieldPath(nil, p.path).Child(k), v, "must be a string")
+				p.err = field.Invalid(fieldPath(p.at, p.path).Child(k), v, "must be a string")
 			}
 		}
 	}
@@ -217,7 +217,7 @@ func (p *pruner) embedded(m map[string]any) {
 	if !found || tidy(v) {
 		return
 	}
-	path := fieldPath(nil, p.path)
+	path := fieldPath(p.at, p.path)
 	unknown, _, err := coerceMeta(m, p.drop, p.report, path)
 	p.inMeta = append(p.inMeta, unknown...)
 	if err != nil && !p.drop && p.err == nil {

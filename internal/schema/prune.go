@@ -23,9 +23,10 @@ type pruner struct {
 	embeds  bool // look after embedded resources
 	drop    bool // what is wrong in the metadata of an embedded resource is dropped, not an error
 	report  bool
-	path    []step   // kept if report or embeds
-	unknown []string // fields that were dropped, and
-	inMeta  []string // those of embedded resources' metadata
+	at      *field.Path // where the value stands
+	path    []step      // from there; kept if report or embeds
+	unknown []string    // fields that were dropped, and
+	inMeta  []string    // those of embedded resources' metadata
 	err     *field.Error
 	dropped bool
 }

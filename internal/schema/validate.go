@@ -17,7 +17,7 @@ import (
 // that passed most is reported. What is counted is the reference's, and means nothing else.
 type checker struct {
 	quiet bool
-	asIs  bool // the schema as a default is validated by it: int-or-string says nothing by itself
+	asIs  bool // defaults take the schema by its word: int-or-string says nothing, all formats count whatever the type
 	fails int  // findings so far
 	found []finding
 }
@@ -70,7 +70,7 @@ func (w *checker) value(s *Schema, v any, path string, old previous) (passed int
 func (w *checker) some(s *Schema, v any, path string, old previous) (passed int) {
 	switch x := v.(type) {
 	case string:
-		passed = w.kind(s, v, typeString, "", path) + w.junctors(s, v, path) + w.text(s, x, path)
+		passed = w.kind(s, v, typeString, "", path) + w.junctors(s, v, path) + w.text(s, x, path) + w.formatted(s, x, path)
 	case bool:
 		passed = w.kind(s, v, typeBoolean, "", path) + w.junctors(s, v, path)
 	case int64:
@@ -112,7 +112,7 @@ func (w *checker) types(s *Schema) []string {
 
 // kind checks a value's type, which has a format of its own if it is a number.
 func (w *checker) kind(s *Schema, v any, typ, itsFormat, path string) (passed int) {
-	types, format := w.types(s), s.checkedFormat()
+	types, format := w.types(s), w.format(s)
 	if len(types) == 0 && format == "" {
 		return 0
 	}
@@ -155,14 +155,11 @@ func (w *checker) failed() bool {
 
 func (w *checker) add(f finding) { w.found = append(w.found, f) }
 
-// text checks a string.
+// text checks a string's length and pattern.
 func (w *checker) text(s *Schema, v, path string) (passed int) {
-	passed = 1
 	l := s.Limits
-	if l == nil {
-		return passed
-	}
 	switch {
+	case l == nil:
 	case l.MaxLength != nil && runesOver(v, *l.MaxLength):
 		if w.failed() {
 			w.add(finding{path: path, code: codeTooLong, value: v, n: *l.MaxLength})
@@ -172,21 +169,36 @@ func (w *checker) text(s *Schema, v, path string) (passed int) {
 			w.add(finding{path: path, code: codeTooShort, value: v, n: *l.MinLength})
 		}
 	case l.Pattern != nil:
-		if ok, err := l.Pattern.match(v); !ok {
-			if w.failed() {
-				w.add(finding{path: path, code: codePattern, value: v, arg: patternText(l.Pattern, err)})
-			}
+		if ok, err := l.Pattern.match(v); !ok && w.failed() {
+			w.add(finding{path: path, code: codePattern, value: v, arg: patternText(l.Pattern, err)})
 		}
 	}
-	if l.format != nil {
-		passed++
-		if !l.format.check(v) {
-			if w.failed() {
-				w.add(finding{path: path, code: codeType, value: v, arg: s.Format})
-			}
-		}
+	return 1
+}
+
+// formatted checks a string's format.
+func (w *checker) formatted(s *Schema, v, path string) (passed int) {
+	var f *format
+	if w.asIs {
+		f = formatOf(String, s.Format)
+	} else if s.Limits != nil {
+		f = s.Limits.format
 	}
-	return passed
+	if f == nil {
+		return 0
+	}
+	if !f.check(v) && w.failed() {
+		w.add(finding{path: path, code: codeType, value: v, arg: s.Format})
+	}
+	return 1
+}
+
+// format is the format that a value's type is checked with.
+func (w *checker) format(s *Schema) string {
+	if w.asIs {
+		return s.Format
+	}
+	return s.checkedFormat()
 }
 
 func patternText(p *Pattern, err error) string {
