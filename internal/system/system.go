@@ -1,5 +1,5 @@
-// Package system is what the server itself owns and does: the namespaces and the kubernetes Service that are
-// there from the first start, and the end of deleted namespaces.
+// Package system is what the server itself owns and does: the namespaces, the priority classes and the kubernetes
+// Service that are there from the first start, and the end of deleted namespaces.
 //
 // Nouns: Bootstrap makes what must exist; the Namespaces controller empties terminating namespaces and lets them go.
 //
@@ -20,6 +20,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -46,6 +47,14 @@ type Config struct {
 // Namespaces are those that every cluster has.
 var namespaces = []string{metav1.NamespaceDefault, metav1.NamespaceSystem, metav1.NamespacePublic, corev1.NamespaceNodeLease}
 
+// Pods of the system itself come before all others.
+var priorityClasses = []schedulingv1.PriorityClass{
+	{ObjectMeta: metav1.ObjectMeta{Name: "system-node-critical"}, Value: 2000001000,
+		Description: "Used for system critical pods that must not be moved from their current node."},
+	{ObjectMeta: metav1.ObjectMeta{Name: "system-cluster-critical"}, Value: 2000000000,
+		Description: "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."},
+}
+
 var self = &request.User{Name: "system:apiserver", Groups: []string{request.GroupMasters, request.GroupAuthenticated}}
 
 func (c *Config) request() *request.Request {
@@ -54,18 +63,25 @@ func (c *Config) request() *request.Request {
 
 const manager = "kube-apiserver"
 
-// Bootstrap makes the system namespaces, the kubernetes Service and its endpoints, where they are missing.
+// Bootstrap makes the system namespaces and priority classes, the kubernetes Service and its endpoints, where they are
+// missing.
 func Bootstrap(ctx context.Context, c Config) error {
-	var wg sync.WaitGroup
-	errs := make([]error, len(namespaces))
+	var wg sync.WaitGroup // together, so that they share one sync of the disk
+	errs := make([]error, len(namespaces)+len(priorityClasses))
 	for i, name := range namespaces {
-		wg.Add(1)
-		go func() { // together, so that they share one sync of the disk
-			defer wg.Done()
+		wg.Go(func() {
 			errs[i] = c.ensure(ctx, "", "v1", "namespaces", "", name, func() object.Object {
 				return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 			}, nil)
-		}()
+		})
+	}
+	for i := range priorityClasses {
+		wg.Go(func() {
+			class := &priorityClasses[i]
+			errs[len(namespaces)+i] = c.ensure(ctx, "scheduling.k8s.io", "v1", "priorityclasses", "", class.Name, func() object.Object {
+				return class.DeepCopy()
+			}, nil)
+		})
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {
