@@ -15,6 +15,8 @@ package discovery
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -34,13 +36,39 @@ func Versions(s *resource.Snapshot, addresses []metav1.ServerAddressByClientCIDR
 
 // Groups is the answer of /apis: the named groups.
 func Groups(s *resource.Snapshot) *metav1.APIGroupList {
-	out := &metav1.APIGroupList{Groups: []metav1.APIGroup{}}
+	out := &metav1.APIGroupList{Groups: make([]metav1.APIGroup, 0, len(s.Groups))}
+	customs := 0 // at the end
 	for i := range s.Groups {
-		if s.Groups[i].Name != "" {
-			out.Groups = append(out.Groups, apiGroup(&s.Groups[i]))
+		g := &s.Groups[i]
+		if g.Name != "" {
+			out.Groups = append(out.Groups, apiGroup(g))
+		}
+		if slices.ContainsFunc(g.Versions, hasBuiltin) || !slices.ContainsFunc(g.Versions, hasCustom) {
+			customs = 0
+		} else {
+			customs++
 		}
 	}
+	sortLegacy(out.Groups[len(out.Groups)-customs:])
 	return out
+}
+
+// sortLegacy sorts custom groups as this document alone has them: by the first, in the alphabet, of the names
+// "version.group".
+func sortLegacy(groups []metav1.APIGroup) {
+	type keyed struct {
+		key   string
+		group metav1.APIGroup
+	}
+	all := make([]keyed, len(groups))
+	for i, g := range groups {
+		first := slices.MinFunc(g.Versions, func(a, b metav1.GroupVersionForDiscovery) int { return strings.Compare(a.Version+".", b.Version+".") })
+		all[i] = keyed{first.Version + "." + g.Name, g}
+	}
+	slices.SortFunc(all, func(a, b keyed) int { return strings.Compare(a.key, b.key) })
+	for i := range all {
+		groups[i] = all[i].group
+	}
 }
 
 // Group is the answer of /apis/GROUP, or nil when there is no such group.
@@ -73,7 +101,7 @@ func Resources(s *resource.Snapshot, group, version string) *metav1.APIResourceL
 			Verbs:              rowVerbs(row),
 			ShortNames:         r.Names.Short,
 			Categories:         r.Names.Categories,
-			StorageVersionHash: storageVersionHash(r),
+			StorageVersionHash: storageVersionHash(row),
 		})
 		for i := range row.Version.Subs {
 			sub := &row.Version.Subs[i]
@@ -160,12 +188,16 @@ func verbs(v resource.Verbs) metav1.Verbs {
 }
 
 // storageVersionHash lets clients see that the stored version changed: it is the same wherever group, version and
-// kind of the stored version are.
-func storageVersionHash(r *resource.Resource) string {
+// kind of the stored version are. A custom resource whose stored version is not served has none.
+func storageVersionHash(row resource.Row) string {
+	r := row.Resource
 	if r.Prefix == "" || r.Serve != nil {
 		return ""
 	}
 	v := r.Storage()
+	if custom(row) && !v.Served {
+		return ""
+	}
 	sum := sha256.Sum256([]byte(v.Group + "/" + v.Name + "/" + r.Names.Kind))
 	return base64.StdEncoding.EncodeToString(sum[:8])
 }

@@ -2,10 +2,10 @@ package discovery
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
@@ -131,14 +131,15 @@ func (d *Discovery) accept(w http.ResponseWriter, r *http.Request, aggregable bo
 	return a, ok
 }
 
-// aggregate serves aggregated discovery, whose bytes are kept for as long as the snapshot is.
+// aggregate serves aggregated discovery, which is kept for as long as the snapshot is.
 func (d *Discovery) aggregate(w http.ResponseWriter, r *http.Request, s *resource.Snapshot, core bool, a answer) {
-	doc, err := d.aggregates(s).get(core, a.encoding)
+	docs := d.aggregates(s)
+	etag, parts, err := docs.get(core, a.encoding)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	tag := `"` + doc.etag + `"`
+	tag := `"` + etag + `"`
 	h := w.Header()
 	h.Set("ETag", tag)
 	h.Set("Vary", "Accept")
@@ -148,49 +149,32 @@ func (d *Discovery) aggregate(w http.ResponseWriter, r *http.Request, s *resourc
 		return
 	}
 	h.Set("Content-Type", a.mediaType()+";g="+aggregateKind.Group+";v="+aggregateKind.Version+";as="+aggregateKind.Kind)
-	a.bytes(w, http.StatusOK, doc.bytes)
+	size := 0
+	for _, p := range parts {
+		size += len(p)
+	}
+	if a.encoding != object.JSON || a.pretty || !a.gzip || size <= worthGzip {
+		a.bytes(w, http.StatusOK, slices.Concat(parts...))
+		return
+	}
+	packed, err := docs.packed(core)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	h.Set("Content-Encoding", "gzip")
+	h.Add("Vary", "Accept-Encoding")
+	io.Copy(w, packed.gzip())
 }
 
-// aggregates are the aggregated documents of one snapshot, by core and encoding, each made when it is first asked
-// for.
-type aggregates struct {
-	snapshot *resource.Snapshot
-	mu       sync.Mutex
-	docs     [2][object.Encodings]aggregate
-}
-
-type aggregate struct {
-	etag  string
-	bytes []byte
-}
-
+// aggregates are the documents of a snapshot, of which the last one's are kept.
 func (d *Discovery) aggregates(s *resource.Snapshot) *aggregates {
 	have := d.current.Load()
 	if have == nil || have.snapshot != s {
-		have = &aggregates{snapshot: s}
+		have = have.next(s)
 		d.current.Store(have)
 	}
 	return have
-}
-
-func (a *aggregates) get(core bool, e object.Encoding) (aggregate, error) {
-	form := &a.docs[0]
-	if core {
-		form = &a.docs[1]
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if form[e].bytes != nil {
-		return form[e], nil
-	}
-	list := Aggregated(a.snapshot, core)
-	tag, err := etag(list)
-	if err != nil {
-		return aggregate{}, err
-	}
-	b, err := encode(e, aggregateKind, list)
-	form[e] = aggregate{tag, b}
-	return form[e], err
 }
 
 // encode writes an object of our own making. Kinds without a version do not write one.

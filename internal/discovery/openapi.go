@@ -15,6 +15,11 @@ func hasBuiltin(v resource.GroupVersion) bool {
 	return slices.ContainsFunc(v.Rows, func(r resource.Row) bool { return r.Resource != nil && !custom(r) })
 }
 
+// hasCustom says whether a version has custom resources.
+func hasCustom(v resource.GroupVersion) bool {
+	return slices.ContainsFunc(v.Rows, func(r resource.Row) bool { return r.Resource != nil && custom(r) })
+}
+
 // local says whether a version is served here.
 func local(v *resource.GroupVersion) bool {
 	for _, row := range v.Rows {
@@ -66,7 +71,7 @@ func (o *OpenAPI) fill(s *resource.Snapshot, path string, sw *schemaWriter) (*do
 		return nil, err
 	}
 	sw.schemas, sw.types, sw.gv, sw.out = o.Schemas, types.components, gv, map[string]*node{}
-	w := &pathWriter{schemas: sw, types: types, gv: gv, paths: map[string]*pathItem{}}
+	w := &pathWriter{schemas: sw, types: types, gv: gv, paths: map[string]*pathItem{}, consumes: anyMedia}
 	d := &document{
 		OpenAPI: "3.0.0",
 		Info:    info{Title: "Kubernetes", Version: o.Version},
@@ -81,10 +86,11 @@ func (o *OpenAPI) fill(s *resource.Snapshot, path string, sw *schemaWriter) (*do
 			return nil, fmt.Errorf("discovery: nothing is served at %s", path)
 		}
 		sw.custom = !hasBuiltin(*v)
-		w.title = groupTitle(gv.Group) + titleCase(gv.Version)
-		w.tags = []string{groupTag(gv.Group) + "_" + gv.Version}
+		w.title = groupTitle(gv.Group) + operationID(gv.Version, true)
+		w.tags = []string{groupTag(gv.Group) + "_" + operationID(gv.Version, false)}
 		for _, row := range v.Rows {
 			if custom(row) {
+				w.consumes = customMedia
 				d.Info, d.Components.SecuritySchemes = info{Title: "Kubernetes CRD Swagger", Version: "v0.1.0"}, nil
 				o.customRow(w, row)
 				continue

@@ -172,13 +172,14 @@ func (n *node) below(f func(*node)) {
 	}
 }
 
-// unfoldIntOrString says that a value is an integer or a string, where nothing else does.
+// unfoldIntOrString says that a value is an integer or a string, unless the definition has done so.
 func (n *node) unfoldIntOrString() {
 	either := []*node{{Type: "integer"}, {Type: "string"}}
 	switch {
+	case isEither(n.AnyOf) || len(n.AllOf) > 0 && isEither(n.AllOf[0].AnyOf):
 	case n.AnyOf == nil:
 		n.AnyOf = either
-	case !isEither(n.AnyOf) && (len(n.AllOf) == 0 || !isEither(n.AllOf[0].AnyOf)):
+	default:
 		n.AllOf = append([]*node{{AnyOf: either}}, n.AllOf...)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -21,6 +22,8 @@ type pathWriter struct {
 	title   string // how operations call the group and version: AppsV1
 	tags    []string
 	paths   map[string]*pathItem
+
+	consumes []string // what operations take who take nothing
 }
 
 // The media types of answers, of lists and watches, and of patches.
@@ -164,11 +167,11 @@ func (w *pathWriter) connect(sub *resource.Subresource, parent, path, id string,
 // add makes an operation. Its id is verb, group and version, id.
 func (w *pathWriter) add(path, method string, kind schema.GroupVersionKind, action, description, verb, id string, parameters ...[]*parameter) *operation {
 	op := &operation{
-		Tags: w.tags, Description: description, OperationID: verb + w.title + id,
+		Tags: w.tags, Description: description, OperationID: verb + w.title + operationID(id, true),
 		Parameters: slices.Concat(parameters...),
 		Responses:  map[string]*response{"401": {Description: "Unauthorized"}},
 		Action:     action, Kind: &operationKind{kind.Group, kind.Version, kind.Kind},
-		consumes: anyMedia,
+		consumes: w.consumes,
 	}
 	slices.SortStableFunc(op.Parameters, func(a, b *parameter) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.In, b.In)) })
 	p := w.paths[path]
@@ -292,17 +295,32 @@ func groupTitle(group string) string {
 	if group == "" {
 		return "Core"
 	}
-	var out strings.Builder
-	for part := range strings.SplitSeq(strings.TrimSuffix(group, ".k8s.io"), ".") {
-		out.WriteString(titleCase(part))
-	}
-	return out.String()
+	return operationID(strings.TrimSuffix(group, ".k8s.io"), true)
 }
 
 // groupTag is how documents tag a group: rbacAuthorization.
 func groupTag(group string) string {
-	t := groupTitle(group)
-	return strings.ToLower(t[:1]) + t[1:]
+	if group == "" {
+		return "core"
+	}
+	return operationID(strings.TrimSuffix(group, ".k8s.io"), false)
+}
+
+// operationID makes one word of s, without what may not be in the name of an operation.
+func operationID(s string, upper bool) string {
+	var out strings.Builder
+	for i, r := range s {
+		switch {
+		case !unicode.IsLetter(r) && r != '_' && (i == 0 || !unicode.IsDigit(r)):
+			upper = true
+			continue
+		case upper:
+			r = unicode.ToUpper(r)
+		}
+		out.WriteRune(r)
+		upper = false
+	}
+	return out.String()
 }
 
 func titleCase(s string) string {

@@ -7,7 +7,7 @@ import (
 	"math"
 	"slices"
 
-	"sigs.k8s.io/yaml"
+	"go.yaml.in/yaml/v3"
 )
 
 // protoWriter writes documents in the protobuf form of OpenAPI v3 (openapi.v3.Document of gnostic). Maps become lists
@@ -309,7 +309,7 @@ func (w *protoWriter) extensionText(b []byte, n int, name, text string) []byte {
 	})
 }
 
-// text is a value as YAML.
+// text is a value as YAML, in the order of its JSON.
 func (w *protoWriter) text(v any) string {
 	j, err := json.Marshal(v)
 	if err != nil {
@@ -317,7 +317,12 @@ func (w *protoWriter) text(v any) string {
 	}
 	text, ok := w.yaml[string(j)]
 	if !ok {
-		y, err := yaml.JSONToYAML(j)
+		var n yaml.Node
+		if yaml.Unmarshal(j, &n) != nil {
+			return ""
+		}
+		usualStyle(&n)
+		y, err := yaml.Marshal(&n)
 		if err != nil {
 			return ""
 		}
@@ -325,4 +330,12 @@ func (w *protoWriter) text(v any) string {
 		w.yaml[string(j)] = text
 	}
 	return text
+}
+
+// usualStyle forgets the brackets and quotes of JSON.
+func usualStyle(n *yaml.Node) {
+	n.Style = 0
+	for _, c := range n.Content {
+		usualStyle(c)
+	}
 }
