@@ -450,6 +450,9 @@ func TestMatrix(t *testing.T) {
 		if s.Skip["pintle"] != "" {
 			continue // proves nothing yet
 		}
+		if strings.HasPrefix(s.Name, "custom-") || strings.HasPrefix(s.Name, "crd-") {
+			continue // what the built-in kinds are asked has to be complete by itself; the same is asked of custom ones
+		}
 		for _, e := range s.Exchanges() {
 			// Variables have no escapes: keep them apart from the query.
 			u, err := url.Parse(strings.NewReplacer("{{", "%7B%7B", "}}", "%7D%7D").Replace(e.Target))

@@ -82,7 +82,7 @@ func startScripted(t *testing.T, needs string, http2 bool) script.Target {
 	tls.Certificates = nil
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: tls, MaxIdleConnsPerHost: 64, ForceAttemptHTTP2: http2}}
 	t.Cleanup(client.CloseIdleConnections)
-	return script.Target{Name: "pintle", URL: server.URL(), Token: scriptToken, Client: client}
+	return script.Target{Name: "pintle", URL: server.URL(), Token: scriptToken, Client: client, Patience: 5 * time.Second}
 }
 
 // compacted is a configuration of a server that has no history before its start: another one ran on its data, and

@@ -14,7 +14,7 @@ func (s *Script) Compare(answers []Answer) string {
 	}
 	var b strings.Builder
 	for _, step := range s.Steps {
-		if step.Kind == Watch {
+		if step.Kind == Watch || step.Kind == Define {
 			continue
 		}
 		if text := got[step.answer()]; text != step.Want {
@@ -27,7 +27,7 @@ func (s *Script) Compare(answers []Answer) string {
 // requestOf is the request that a step's answer belongs to.
 func (s *Script) requestOf(step Step) string {
 	for _, st := range s.Steps {
-		if st.Number == step.Number && (st.Kind == Watch) == (step.Kind == Events) {
+		if st.Number == step.Number && st.Kind != Define && (st.Kind == Watch) == (step.Kind == Events) {
 			return st.Request
 		}
 	}

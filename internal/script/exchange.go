@@ -24,7 +24,7 @@ func (s *Script) Exchanges() []Exchange {
 	names := strings.NewReplacer("{{ns}}", s.Name, "{{ns2}}", s.Name+"-2", "{{name}}", s.Name)
 	var all []Exchange
 	for _, st := range s.Steps {
-		if st.Kind == Watch || st.Want == "" {
+		if st.Kind == Watch || st.Kind == Define || st.Want == "" {
 			continue
 		}
 		e := Exchange{Script: s.Name, Header: http.Header{}}

@@ -24,6 +24,7 @@ type normaliser struct {
 	ids       map[string]string // volatile value -> placeholder
 	counts    map[string]int    // by class
 	generated []*regexp.Regexp  // names made from a generateName
+	unordered bool              // causes are sorted
 }
 
 func newNormaliser(written string) *normaliser {
@@ -135,6 +136,9 @@ func (n *normaliser) walk(v any, c asked) any {
 	case map[string]any:
 		if meta, ok := t["metadata"].(map[string]any); ok {
 			n.metadata(t, meta, c)
+		}
+		if n.unordered && t["kind"] == "Status" {
+			sortCauses(t)
 		}
 		n.ages(t)
 		out := make(map[string]any, len(t))

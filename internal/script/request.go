@@ -19,6 +19,8 @@ type request struct {
 	body           []byte
 	events         int           // a watch ends after so many
 	timeout        time.Duration // or after so long
+	until          []string      // what the answer has to hold, without white space
+	show           string        // the part of the answer that is recorded; "" is all of it
 }
 
 // parseRequest reads a step's text, whose variables expand knows.
@@ -66,6 +68,12 @@ func (r *request) pseudoHeaders() (err error) {
 			return err
 		}
 	}
+	for _, text := range r.header.Values("Until") {
+		r.until = append(r.until, unspaced(text))
+	}
+	r.show = r.header.Get("Show")
+	r.header.Del("Until")
+	r.header.Del("Show")
 	r.header.Del("Events")
 	r.header.Del("Timeout")
 	if r.header.Get("Accept") == "" {
@@ -145,31 +153,56 @@ func substitute(text string, escape bool, expand func(string, bool) (string, err
 	return text, failed
 }
 
-// lookup follows a dotted path through a decoded answer; a number is an index.
-// A key that holds dots itself is written with \. for each of them.
+// lookup finds a string in a decoded answer, or the JSON of what else is there.
 func lookup(tree any, path string) (string, error) {
-	const dot = "\x00"
-	for key := range strings.SplitSeq(strings.ReplaceAll(path, `\.`, dot), ".") {
-		key = strings.ReplaceAll(key, dot, ".")
+	found, err := find(tree, path)
+	if err != nil {
+		return "", err
+	}
+	if s, ok := found.(string); ok {
+		return s, nil
+	}
+	b, err := json.Marshal(found)
+	return string(b), err
+}
+
+// find follows a dotted path through a decoded answer; a number is an index, [key=value] an element by its content.
+// A key that holds dots itself is written with \. for each of them.
+func find(tree any, path string) (any, error) {
+	for _, key := range pathKey.FindAllString(path, -1) {
 		switch t := tree.(type) {
 		case map[string]any:
-			tree = t[key]
+			tree = t[strings.ReplaceAll(key, `\.`, ".")]
 		case []any:
-			i, err := strconv.Atoi(key)
-			if err != nil || i < 0 || i >= len(t) {
-				return "", fmt.Errorf("%s: no element %q of %d", path, key, len(t))
+			var ok bool
+			if tree, ok = element(t, key); !ok {
+				return nil, fmt.Errorf("%s: no element %q of %d", path, key, len(t))
 			}
-			tree = t[i]
 		default:
 			tree = nil
 		}
 		if tree == nil {
-			return "", fmt.Errorf("%s: nothing at %q", path, key)
+			return nil, fmt.Errorf("%s: nothing at %q", path, key)
 		}
 	}
-	if s, ok := tree.(string); ok {
-		return s, nil
+	return tree, nil
+}
+
+var pathKey = regexp.MustCompile(`\[[^\]]*\]|(\\\.|[^.])+`)
+
+func element(list []any, key string) (any, bool) {
+	if in, ok := strings.CutPrefix(key, "["); ok {
+		k, want, _ := strings.Cut(strings.TrimSuffix(in, "]"), "=")
+		for _, e := range list {
+			if got, err := lookup(e, k); err == nil && got == want {
+				return e, true
+			}
+		}
+		return nil, false
 	}
-	b, err := json.Marshal(tree)
-	return string(b), err
+	i, err := strconv.Atoi(key)
+	if err != nil || i < 0 || i >= len(list) {
+		return nil, false
+	}
+	return list[i], true
 }

@@ -21,6 +21,9 @@ type Target struct {
 	URL    string
 	Client *http.Client // trusts the server; nil is http.DefaultClient
 	Token  string       // bearer token; "" if Client authenticates by itself
+	// Patience is how long the server may take until it serves a type, or an answer is the one that is waited for.
+	// 0 is fifty seconds: a reference under load takes ten and more.
+	Patience time.Duration
 }
 
 // An Answer is what the target said to one step, normalised.
@@ -45,9 +48,10 @@ func (s *Script) Run(ctx context.Context, t Target) (answers []Answer, err error
 		watches: map[string]*watch{},
 		normal:  newNormaliser(s.written()),
 	}
+	r.normal.unordered = s.Unordered
 	defer func() {
 		cancel() // ends watches that are still open
-		clean, stop := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		clean, stop := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer stop()
 		if e := r.cleanUp(clean); e != nil && err == nil {
 			err = fmt.Errorf("%s: cleaning up: %w", s.Name, e)
@@ -90,8 +94,11 @@ type run struct {
 }
 
 func (r *run) step(ctx context.Context, step Step) (string, error) {
-	if step.Kind == Events {
+	switch step.Kind {
+	case Events:
 		return r.events(ctx, step)
+	case Define:
+		return "", r.define(ctx, step)
 	}
 	req, err := parseRequest(step.Request, r.expand)
 	if err != nil {
@@ -107,6 +114,11 @@ func (r *run) step(ctx context.Context, step Step) (string, error) {
 		}
 	}
 	resp, body, err := exchange(ctx, req, r.target)
+	for since := time.Now(); err == nil && !req.satisfied(resp, body) && time.Since(since) < r.target.patience(); {
+		if err = pause(ctx); err == nil {
+			resp, body, err = exchange(ctx, req, r.target)
+		}
+	}
 	if err != nil {
 		return "", err
 	}
@@ -147,7 +159,16 @@ func exchange(ctx context.Context, req *request, t Target) (*http.Response, []by
 // answer prints status, headers and body.
 func (r *run) answer(req *request, resp *http.Response, body []byte, tree any, decoded bool) string {
 	var b strings.Builder
+	if req.show == "code" {
+		return codeLine(resp)
+	}
 	r.head(&b, resp)
+	if decoded && req.show != "" {
+		var err error
+		if tree, err = find(tree, req.show); err != nil {
+			return b.String() + "\n" + err.Error() + "\n"
+		}
+	}
 	indented := isJSON(mediaType(resp.Header.Get("Content-Type"))) && strings.Contains(string(body), "\n ")
 	if indented {
 		b.WriteString("Body-Indented: true\n")
@@ -156,6 +177,9 @@ func (r *run) answer(req *request, resp *http.Response, body []byte, tree any, d
 	switch {
 	case !decoded:
 		b.WriteString(strings.TrimRight(r.normal.text(string(body)), "\n"))
+	case req.show == "metadata" || strings.HasSuffix(req.show, ".metadata"): // the normaliser looks for it by its key
+		tree = r.normal.tree(map[string]any{"metadata": tree}, req.asked())
+		b.WriteString(render(tree.(map[string]any)["metadata"]))
 	default:
 		b.WriteString(render(r.normal.tree(tree, req.asked())))
 	}
@@ -163,7 +187,7 @@ func (r *run) answer(req *request, resp *http.Response, body []byte, tree any, d
 }
 
 func (r *run) head(b *strings.Builder, resp *http.Response) {
-	fmt.Fprintf(b, "%d %s\n", resp.StatusCode, http.StatusText(resp.StatusCode))
+	b.WriteString(codeLine(resp))
 	for _, k := range shownHeaders {
 		for _, v := range resp.Header.Values(k) {
 			fmt.Fprintf(b, "%s: %s\n", k, r.normal.text(v))
@@ -172,6 +196,10 @@ func (r *run) head(b *strings.Builder, resp *http.Response) {
 	if resp.Header.Get("ETag") != "" {
 		b.WriteString("ETag: present\n")
 	}
+}
+
+func codeLine(resp *http.Response) string {
+	return fmt.Sprintf("%d %s\n", resp.StatusCode, http.StatusText(resp.StatusCode))
 }
 
 // asked tells the normaliser how the request pins a list's revision.
@@ -281,6 +309,12 @@ func (r *run) cleanUp(ctx context.Context) error {
 		} else if status == http.StatusNotFound {
 			continue
 		}
+		if strings.HasPrefix(path, crdPath) {
+			if err := r.undefine(ctx, path); err != nil {
+				return err
+			}
+			continue
+		}
 		if _, _, err = r.call(ctx, http.MethodPatch, path, "application/merge-patch+json", `{"metadata":{"finalizers":null}}`); err != nil {
 			return err
 		}
@@ -297,6 +331,7 @@ func (r *run) cleanUp(ctx context.Context) error {
 func (r *run) call(ctx context.Context, method, path, contentType, body string) (int, string, error) {
 	req := &request{method: method, target: path, header: http.Header{}, body: []byte(body), timeout: 10 * time.Second}
 	req.header.Set("Accept", mediaJSON)
+	req.header.Set("User-Agent", "script")
 	if contentType != "" {
 		req.header.Set("Content-Type", contentType)
 	}

@@ -10,7 +10,7 @@
 // A file is a txtar archive. Its comment describes the behaviour in lines that
 // start with #, and may hold directives, "skip-on: TARGET reason" and
 // "differs: reason", "needs: cbor" for a server that serves CBOR, "needs: compacted" for one
-// that has no history before its start. Its files are the steps in running order, each request
+// that has no history before its start, "unordered: causes" where a reference tells causes in the order of a map. Its files are the steps in running order, each request
 // followed by its answer:
 //
 //	-- req1 --
@@ -46,6 +46,18 @@
 // it has ended. So one server can be asked all scripts, one after the other or
 // at once.
 //
+// A file "crdN" is a CustomResourceDefinition, in YAML or JSON, that is no part of the conversation itself: it is created
+// where it stands, and what follows comes when the server has established it and serves all of its versions.
+//
+// Servers show some changes later than they answer for them. A request with the header "Until: TEXT" is sent again until
+// the answer, shown as it is recorded but not normalised, holds TEXT, white space aside; "Until: 200 OK" is a way to
+// wait for a code. More than one such header have to hold together. The last answer is the recorded one, whatever it says
+// when the target's patience is at its end.
+//
+// "Show: PATH" records a part of the answer only, "Show: code" its first line: for what is in the script to get
+// somewhere, or what holds other scripts' objects too. A path is dotted; [key=value] picks an element of a list,
+// as in "Show: items.[metadata.name={{name}}.example.com].versions.0".
+//
 // A watch is opened where it stands, and its answer stands where it is waited
 // for: after so many events as the "Events" header says, when the server ends
 // the stream, or after "Timeout" (10s).
@@ -70,18 +82,19 @@ type Script struct {
 	Description string
 	Skip        map[string]string // target's name -> reason
 	Differs     string            // why pintle's answers differ on purpose
+	Unordered   bool              // the causes of refusals come in any order
 	Needs       string            // what the recorded server must have switched on: "", "cbor" or "compacted"
 	Steps       []Step
 
 	comment []byte
 }
 
-// A Step is something to do: send a request, open a watch, or wait for one.
+// A Step is something to do: send a request, open a watch, or wait for one; or to have a type defined.
 type Step struct {
 	Kind    Kind
 	Number  string // ties a request to its answer
 	Request string // as written; empty for Events
-	Want    string // the recorded answer; empty for Watch
+	Want    string // the recorded answer; empty for Watch and Define
 }
 
 // Kind of a step.
@@ -91,6 +104,7 @@ const (
 	Request Kind = iota // a request and its answer
 	Watch               // a watch is opened
 	Events              // the answer of a watch is waited for
+	Define              // a CustomResourceDefinition is made
 )
 
 // answer is the name of the file that holds the step's answer.
@@ -104,7 +118,7 @@ func (s Step) answer() string {
 // A second namespace is called name-2.
 var scriptName = regexp.MustCompile(`^[a-z]([-a-z0-9]{0,59}[a-z0-9])?$`)
 
-var stepName = regexp.MustCompile(`^(req|resp|watch|events)([0-9]+)$`)
+var stepName = regexp.MustCompile(`^(req|resp|watch|events|crd)([0-9]+)$`)
 
 // Load reads one file.
 func Load(path string) (*Script, error) {
@@ -150,7 +164,7 @@ func Parse(name string, data []byte) (*Script, error) {
 	for _, f := range a.Files {
 		m := stepName.FindStringSubmatch(f.Name)
 		if m == nil {
-			return nil, fmt.Errorf("a file is called %q, not reqN, respN, watchN or eventsN", f.Name)
+			return nil, fmt.Errorf("a file is called %q, not reqN, respN, watchN, eventsN or crdN", f.Name)
 		}
 		if seen[f.Name] {
 			return nil, fmt.Errorf("two files are called %s", f.Name)
@@ -168,6 +182,8 @@ func Parse(name string, data []byte) (*Script, error) {
 		case "watch":
 			s.Steps = append(s.Steps, Step{Kind: Watch, Number: m[2], Request: text})
 			open[m[2]] = true
+		case "crd":
+			s.Steps = append(s.Steps, Step{Kind: Define, Number: m[2], Request: text})
 		case "events":
 			if !open[m[2]] {
 				return nil, fmt.Errorf("%s has no watch before it", f.Name)
@@ -210,6 +226,8 @@ func (s *Script) parseComment(text string) error {
 			s.Description += strings.TrimSpace(strings.TrimLeft(line, "#")) + "\n"
 		case key == "differs":
 			s.Differs = strings.TrimSpace(value)
+		case line == "unordered: causes":
+			s.Unordered = true
 		case key == "needs":
 			s.Needs = strings.TrimSpace(value)
 		case key == "skip-on":
@@ -245,6 +263,8 @@ func (s *Script) Format(answers []Answer) []byte {
 			add(st.answer(), byName[st.answer()])
 		case Watch:
 			add("watch"+st.Number, st.Request)
+		case Define:
+			add("crd"+st.Number, st.Request)
 		case Events:
 			add(st.answer(), byName[st.answer()])
 		}

@@ -50,7 +50,7 @@ func (w *watch) collect(parent context.Context, t Target) {
 	ctx, cancel := context.WithTimeout(parent, w.req.timeout)
 	defer cancel()
 	start := time.Now()
-	resp, err := w.req.send(ctx, t)
+	resp, err := w.open(ctx, t)
 	if err != nil {
 		w.err = err
 		return
@@ -58,7 +58,6 @@ func (w *watch) collect(parent context.Context, t Target) {
 	defer resp.Body.Close()
 	w.resp <- resp
 	if resp.StatusCode != http.StatusOK {
-		w.body, w.err = io.ReadAll(resp.Body)
 		return
 	}
 	err = frames(resp.Header.Get("Content-Type"), resp.Body, func(event any) bool {
@@ -73,6 +72,23 @@ func (w *watch) collect(parent context.Context, t Target) {
 		w.ended = "# no more events"
 	default:
 		w.err = err
+	}
+}
+
+// open sends the request, and again while the server is not ready for this type. The body of a refusal is read.
+func (w *watch) open(ctx context.Context, t Target) (*http.Response, error) {
+	for {
+		resp, err := w.req.send(ctx, t)
+		if err != nil || resp.StatusCode == http.StatusOK {
+			return resp, err
+		}
+		if w.body, err = io.ReadAll(resp.Body); err != nil || !initializing(resp, w.body) {
+			return resp, err
+		}
+		resp.Body.Close()
+		if err := pause(ctx); err != nil {
+			return nil, err
+		}
 	}
 }
 
