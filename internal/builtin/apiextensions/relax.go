@@ -44,13 +44,13 @@ func manyFields(crd, old *v1beta1.CustomResourceDefinition) map[string]bool {
 		}
 	}
 	same("", old.Spec.SelectableFields, crd.Spec.SelectableFields)
+	was := map[string][]v1beta1.SelectableField{}
+	for i := range old.Spec.Versions {
+		was[old.Spec.Versions[i].Name] = old.Spec.Versions[i].SelectableFields
+	}
 	for i := range crd.Spec.Versions {
 		v := &crd.Spec.Versions[i]
-		for j := range old.Spec.Versions {
-			if o := &old.Spec.Versions[j]; o.Name == v.Name {
-				same(v.Name, o.SelectableFields, v.SelectableFields)
-			}
-		}
+		same(v.Name, was[v.Name], v.SelectableFields)
 	}
 	return out
 }

@@ -43,9 +43,9 @@ func (v *validator) schema(in *v1beta1.CustomResourceValidation, status bool, ve
 	}
 	w := walk{rules: &v.rules}
 	w.node(root, inside{root: true, defaults: true}, at)
-	v.errs = append(v.errs, w.errs...)
+	v.errs = append(v.errs, w.List...)
 	if checkRules && w.hasRules {
-		v.errs = append(v.errs, schema.CheckRules(at, same[v1.JSONSchemaProps](root), same[v1.JSONSchemaProps](v.oldSchema(version)), w.errs)...)
+		v.errs = append(v.errs, schema.CheckRules(at, same[v1.JSONSchemaProps](root), same[v1.JSONSchemaProps](v.oldSchema(version)), w.List)...)
 	}
 	if inconvertible != nil && len(v.errs) == before {
 		v.add(field.Invalid(at, "", inconvertible.Error()))
@@ -91,11 +91,15 @@ func (v *validator) atRoot(s *v1beta1.JSONSchemaProps, at *field.Path) {
 // walk looks at each node of a schema.
 type walk struct {
 	*rules
-	errs     field.ErrorList
+	definition.Findings
 	hasRules bool
 }
 
-func (w *walk) add(e *field.Error) { w.errs = append(w.errs, e) }
+func (w *walk) addAll(errs field.ErrorList) {
+	for _, e := range errs {
+		w.Add(e)
+	}
+}
 
 // inside is what a node has to know of where it stands.
 type inside struct {
@@ -106,7 +110,7 @@ type inside struct {
 }
 
 func (w *walk) node(s *v1beta1.JSONSchemaProps, in inside, at *field.Path) {
-	if s == nil {
+	if s == nil || w.Full() {
 		return
 	}
 	root := in.root
@@ -114,7 +118,7 @@ func (w *walk) node(s *v1beta1.JSONSchemaProps, in inside, at *field.Path) {
 	w.fields(s, in, at)
 	if more := s.AdditionalProperties; more != nil {
 		if len(s.Properties) > 0 && (!more.Allows || more.Schema != nil) {
-			w.add(field.Forbidden(at.Child("additionalProperties"), "additionalProperties and properties are mutual exclusive"))
+			w.Add(field.Forbidden(at.Child("additionalProperties"), "additionalProperties and properties are mutual exclusive"))
 		}
 		below := in
 		if in.meta {
@@ -156,7 +160,7 @@ func (w *walk) node(s *v1beta1.JSONSchemaProps, in inside, at *field.Path) {
 	w.extensions(s, at)
 	if len(s.XValidations) > 0 {
 		w.hasRules = true
-		w.errs = append(w.errs, schema.CheckRuleTexts(at, same[v1.JSONSchemaProps](s))...)
+		w.addAll(schema.CheckRuleTexts(at, same[v1.JSONSchemaProps](s)))
 	}
 }
 
@@ -171,10 +175,10 @@ var openAPITypes = []string{"array", "boolean", "integer", "number", "object", "
 // fields checks the fields of JSON schema that a node has.
 func (w *walk) fields(s *v1beta1.JSONSchemaProps, in inside, at *field.Path) {
 	if w.wantTypes && s.Type != "" && !slices.Contains(openAPITypes, s.Type) {
-		w.add(field.NotSupported(at.Child("type"), s.Type, openAPITypes))
+		w.Add(field.NotSupported(at.Child("type"), s.Type, openAPITypes))
 	}
 	if s.Default != nil && !in.defaults {
-		w.add(field.Forbidden(at.Child("default"), strings.TrimSuffix("must not be set "+in.because, " ")))
+		w.Add(field.Forbidden(at.Child("default"), strings.TrimSuffix("must not be set "+in.because, " ")))
 	}
 	for _, f := range [...]struct {
 		set       bool
@@ -192,7 +196,7 @@ func (w *walk) fields(s *v1beta1.JSONSchemaProps, in inside, at *field.Path) {
 		{s.UniqueItems, "uniqueItems", "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"},
 	} {
 		if f.set {
-			w.add(field.Forbidden(at.Child(f.name), f.why))
+			w.Add(field.Forbidden(at.Child(f.name), f.why))
 		}
 	}
 }
@@ -200,36 +204,36 @@ func (w *walk) fields(s *v1beta1.JSONSchemaProps, in inside, at *field.Path) {
 // extensions checks x-kubernetes-preserve-unknown-fields, -map-type and -list-type.
 func (w *walk) extensions(s *v1beta1.JSONSchemaProps, at *field.Path) {
 	if p := s.XPreserveUnknownFields; p != nil && !*p {
-		w.add(field.Invalid(at.Child("x-kubernetes-preserve-unknown-fields"), *p, "must be true or undefined"))
+		w.Add(field.Invalid(at.Child("x-kubernetes-preserve-unknown-fields"), *p, "must be true or undefined"))
 	}
 	if s.XMapType != nil {
 		w.wantType(s, "object", "x-kubernetes-map-type", at)
 		if *s.XMapType != "atomic" && *s.XMapType != "granular" {
-			w.add(field.NotSupported(at.Child("x-kubernetes-map-type"), *s.XMapType, []string{"atomic", "granular"}))
+			w.Add(field.NotSupported(at.Child("x-kubernetes-map-type"), *s.XMapType, []string{"atomic", "granular"}))
 		}
 	}
 	if s.XListType != nil {
 		if w.wantType(s, "array", "x-kubernetes-list-type", at) && w.wantAtomicSets && !atomicSet(s) {
-			w.add(field.Invalid(at.Child("items").Child(typeOfKind(s.Items.Schema)), s.Items.Schema.XListType, "must be atomic as item of a list with x-kubernetes-list-type=set"))
+			w.Add(field.Invalid(at.Child("items").Child(typeOfKind(s.Items.Schema)), s.Items.Schema.XListType, "must be atomic as item of a list with x-kubernetes-list-type=set"))
 		}
 		switch *s.XListType {
 		case "atomic", "set", "map":
 		default:
-			w.add(field.NotSupported(at.Child("x-kubernetes-list-type"), *s.XListType, []string{"atomic", "set", "map"}))
+			w.Add(field.NotSupported(at.Child("x-kubernetes-list-type"), *s.XListType, []string{"atomic", "set", "map"}))
 		}
 	}
 	if len(s.XListMapKeys) > 0 {
 		if s.XListType == nil {
-			w.add(field.Required(at.Child("x-kubernetes-list-type"), "must be map if x-kubernetes-list-map-keys is non-empty"))
+			w.Add(field.Required(at.Child("x-kubernetes-list-type"), "must be map if x-kubernetes-list-map-keys is non-empty"))
 		} else if *s.XListType != "map" {
-			w.add(field.Invalid(at.Child("x-kubernetes-list-type"), *s.XListType, "must be map if x-kubernetes-list-map-keys is non-empty"))
+			w.Add(field.Invalid(at.Child("x-kubernetes-list-type"), *s.XListType, "must be map if x-kubernetes-list-map-keys is non-empty"))
 		}
 	}
 	if s.XListType != nil && *s.XListType == "map" {
 		w.mapList(s, at)
 	}
 	if w.wantListKeys {
-		w.errs = append(w.errs, listKeys(s, at)...)
+		w.addAll(listKeys(s, at))
 	}
 }
 
@@ -240,9 +244,9 @@ func (w *walk) wantType(s *v1beta1.JSONSchemaProps, typ, extension string, at *f
 	case typ:
 		return true
 	case "":
-		w.add(field.Required(at.Child("type"), text))
+		w.Add(field.Required(at.Child("type"), text))
 	default:
-		w.add(field.Invalid(at.Child("type"), s.Type, text))
+		w.Add(field.Invalid(at.Child("type"), s.Type, text))
 	}
 	return false
 }
@@ -272,30 +276,32 @@ func typeOfKind(s *v1beta1.JSONSchemaProps) string {
 func (w *walk) mapList(s *v1beta1.JSONSchemaProps, at *field.Path) {
 	keys, items := at.Child("x-kubernetes-list-map-keys"), at.Child("items")
 	if len(s.XListMapKeys) == 0 {
-		w.add(field.Required(keys, "must not be empty if x-kubernetes-list-type is map"))
+		w.Add(field.Required(keys, "must not be empty if x-kubernetes-list-type is map"))
 	}
 	switch {
 	case s.Items == nil:
-		w.add(field.Required(items, "must have a schema if x-kubernetes-list-type is map"))
+		w.Add(field.Required(items, "must have a schema if x-kubernetes-list-type is map"))
 		return
 	case s.Items.Schema == nil:
-		w.add(field.Invalid(items, shownItems(s.Items), "must only have a single schema if x-kubernetes-list-type is map"))
+		w.Add(field.Invalid(items, shownItems(s.Items), "must only have a single schema if x-kubernetes-list-type is map"))
 		return
 	}
 	e := s.Items.Schema
 	if e.Type != "object" {
-		w.add(field.Invalid(items.Child("type"), e.Type, "must be object if parent array's x-kubernetes-list-type is map"))
+		w.Add(field.Invalid(items.Child("type"), e.Type, "must be object if parent array's x-kubernetes-list-type is map"))
 		return
 	}
-	for i, k := range s.XListMapKeys {
+	seen := map[string]bool{}
+	for _, k := range s.XListMapKeys {
 		if p, ok := e.Properties[k]; !ok {
-			w.add(field.Invalid(keys, s.XListMapKeys, "entries must all be names of item properties"))
+			w.Add(field.Invalid(keys, s.XListMapKeys, "entries must all be names of item properties"))
 		} else if p.Type == "array" || p.Type == "object" {
-			w.add(field.Invalid(items.Child("properties").Key(k).Child("type"), e.Type, "must be a scalar type if parent array's x-kubernetes-list-type is map"))
+			w.Add(field.Invalid(items.Child("properties").Key(k).Child("type"), e.Type, "must be a scalar type if parent array's x-kubernetes-list-type is map"))
 		}
-		if slices.Contains(s.XListMapKeys[:i], k) {
-			w.add(field.Invalid(keys, s.XListMapKeys, "must not contain duplicate entries"))
+		if seen[k] {
+			w.Add(field.Invalid(keys, s.XListMapKeys, "must not contain duplicate entries"))
 		}
+		seen[k] = true
 	}
 }
 
@@ -312,13 +318,17 @@ func listKeys(s *v1beta1.JSONSchemaProps, at *field.Path) (errs field.ErrorList)
 	if *s.XListType == "set" {
 		return errs
 	}
+	required := map[string]bool{}
+	for _, k := range e.Required {
+		required[k] = true
+	}
 	for _, k := range s.XListMapKeys {
 		p, ok := e.Properties[k]
 		if !ok {
 			continue
 		}
 		at := items.Child("properties").Key(k)
-		if p.Default == nil && !slices.Contains(e.Required, k) {
+		if p.Default == nil && !required[k] {
 			errs = append(errs, field.Required(at.Child("default"), "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property"))
 		}
 		if p.Nullable {

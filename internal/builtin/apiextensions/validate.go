@@ -2,6 +2,7 @@ package apiextensions
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1beta1"
@@ -184,18 +185,25 @@ func features(spec *v1beta1.CustomResourceDefinitionSpec) (defaults, extensions 
 
 func (v *validator) versions(spec *v1beta1.CustomResourceDefinitionSpec, at *field.Path) {
 	list := at.Child("versions")
-	stored, unique, seen := 0, true, map[string]bool{}
+	perVersion := slices.ContainsFunc(spec.Versions, func(v v1beta1.CustomResourceDefinitionVersion) bool { return v.Subresources != nil })
+	stored, unique, seen := 0, true, map[string]*v1beta1.CustomResourceSubresources{}
 	for i := range spec.Versions {
 		one := &spec.Versions[i]
 		if one.Storage {
 			stored++
 		}
-		unique = unique && !seen[one.Name]
-		seen[one.Name] = true
+		subresources, again := seen[one.Name] // of two versions of one name the first counts
+		if unique = unique && !again; !again {
+			subresources = one.Subresources
+			seen[one.Name] = subresources
+		}
+		if !perVersion {
+			subresources = spec.Subresources
+		}
 		if errs := validation.IsDNS1035Label(one.Name); len(errs) > 0 {
 			v.add(field.Invalid(list.Index(i).Child("name"), one.Name, strings.Join(errs, ",")))
 		}
-		v.version(spec, one, list.Index(i))
+		v.version(one, hasStatus(subresources), list.Index(i))
 	}
 	if !unique {
 		v.add(field.Invalid(list, shownVersions(spec.Versions), "must contain unique version names"))
@@ -210,11 +218,11 @@ func (v *validator) versions(spec *v1beta1.CustomResourceDefinitionSpec, at *fie
 	}
 }
 
-func (v *validator) version(spec *v1beta1.CustomResourceDefinitionSpec, one *v1beta1.CustomResourceDefinitionVersion, at *field.Path) {
+func (v *validator) version(one *v1beta1.CustomResourceDefinitionVersion, status bool, at *field.Path) {
 	for _, text := range deprecationWarning(one.Deprecated, one.DeprecationWarning) {
 		v.add(field.Invalid(at.Child("deprecationWarning"), one.DeprecationWarning, text))
 	}
-	v.schema(one.Schema, hasStatus(subresourcesOf(spec, one)), one.Name, at.Child("schema"))
+	v.schema(one.Schema, status, one.Name, at.Child("schema"))
 	v.subresources(one.Subresources, at.Child("subresources"))
 	v.columns(one.AdditionalPrinterColumns, at.Child("additionalPrinterColumns"))
 	if len(one.SelectableFields) == 0 {
@@ -225,23 +233,6 @@ func (v *validator) version(spec *v1beta1.CustomResourceDefinitionSpec, one *v1b
 	} else {
 		v.add(field.Invalid(at.Child("selectableFields"), "", "may only be set when `version.schema.openAPIV3Schema` is not included"))
 	}
-}
-
-// subresourcesOf finds the subresources of a version; of two versions of one name the first counts.
-func subresourcesOf(spec *v1beta1.CustomResourceDefinitionSpec, one *v1beta1.CustomResourceDefinitionVersion) *v1beta1.CustomResourceSubresources {
-	var found *v1beta1.CustomResourceSubresources
-	perVersion, done := false, false
-	for i := range spec.Versions {
-		v := &spec.Versions[i]
-		perVersion = perVersion || v.Subresources != nil
-		if !done && v.Name == one.Name {
-			found, done = v.Subresources, true
-		}
-	}
-	if !perVersion {
-		return spec.Subresources
-	}
-	return found
 }
 
 func hasStatus(s *v1beta1.CustomResourceSubresources) bool { return s != nil && s.Status != nil }

@@ -180,19 +180,40 @@ func TestBadInput(t *testing.T) {
 	for i := range 500 {
 		fmt.Fprintf(&versions, `{"name":"v%d","served":true,"storage":false,"schema":{"openAPIV3Schema":{"type":"object","properties":{"f%d":{"type":"string"}}}}},`, i+2, i)
 	}
+	many := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
+	list := `{"type":"object","properties":{"a":{"type":"array","x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":[` + many(200000, `"k%d",`) + many(200000, `"k%d",`) + `"k"],"items":{"type":"object","required":[` + many(200000, `"k%d",`) + `"k"],"properties":{"k":{"type":"string"}}}}}}`
 	for name, text := range map[string]string{
+		"keys":      edited(`{"type":"object"}`, list),
+		"formats":   edited(`{"type":"object"}`, `{"type":"object","properties":{`+many(60000, `"p%[1]d":{"type":"string","format":"f%[1]d"},`)+`"z":{"type":"string"}}}`),
+		"patterns":  edited(`{"type":"object"}`, `{"type":"object","properties":{`+many(20000, `"p%[1]d":{"type":"string","pattern":"(((a{10}){10}){5})b"},`)+`"z":{"type":"string"}}}`),
+		"stored":    edited(`"versions":[`, `"versions":[`+many(30000, `{"name":"v%d","served":true,"storage":true,"subresources":{"status":{}}},`)),
+		"shown":     edited(`{"type":"object"}}`, `{"type":"object","nullable":true,"x-kubernetes-int-or-string":true,"properties":{`+many(100000, `"p%d":{},`)+`"z":{}}}},"subresources":{"status":{}}`),
 		"deep":      edited(`{"type":"object"}`, nest(`{"type":"object","properties":{"a":`, `{"type":"object"}`, `}}`, 2000)),
 		"deep not":  edited(`{"type":"object"}`, `{"type":"object","not":`+nest(`{"allOf":[{"anyOf":[`, `{}`, `]}]}`, 1000)+`}`),
 		"wide":      edited(`{"type":"object"}`, `{"type":"object","properties":{`+wide.String()+`"z":{"type":"string"}}}`),
 		"versions":  edited(`"versions":[`, `"versions":[`+versions.String()),
-		"bad depth": edited(`{"type":"object"}`, nest(`{"properties":{"a":`, `{}`, `}}`, 1000)),
+		"bad depth": edited(`{"type":"object"}`, nest(`{"properties":{"a":`, `{}`, `}}`, 4000)),
 	} {
 		began := time.Now()
 		errs := errorsOf(t, text, "")
-		if took := time.Since(began); took > 5*time.Second {
+		warn(context.Background(), &resource.Change{New: read(t, text)})
+		size := 0
+		for _, e := range errs {
+			size += len(e)
+		}
+		if size > 64<<20 {
+			t.Errorf("%s has %d bytes of errors", name, size)
+		}
+		if took := time.Since(began); took > 30*time.Second {
 			t.Errorf("%s took %v", name, took)
 		}
-		t.Logf("%s: %d errors in %v", name, len(errs), time.Since(began))
+		t.Logf("%s: %d bytes, %d errors of %d bytes in %v", name, len(text), len(errs), size, time.Since(began))
 	}
 }
 

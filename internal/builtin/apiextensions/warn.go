@@ -12,6 +12,9 @@ import (
 	"github.com/pintle-io/pintle/internal/schema"
 )
 
+// maxWarnings is more than an answer can carry.
+const maxWarnings = 1000
+
 // warn tells of formats that mean nothing here, unless they were there before.
 func warn(_ context.Context, c *resource.Change) []string {
 	if c.Sub != nil {
@@ -27,22 +30,23 @@ func warn(_ context.Context, c *resource.Change) []string {
 	}
 	var out []string
 	for _, f := range formats {
-		if !slices.Contains(known, f) {
+		if _, ok := slices.BinarySearch(known, f); !ok && len(out) < maxWarnings {
 			out = append(out, fmt.Sprintf("unrecognized format %q", f))
 		}
 	}
 	return out
 }
 
+// unknownFormats are the formats in a definition's schemas that are not checked, sorted.
 func unknownFormats(crd *v1beta1.CustomResourceDefinition) (out []string) {
 	for s := range definition.Schemas(&crd.Spec) {
 		definition.Any(s, func(s *v1beta1.JSONSchemaProps) bool {
-			if s.Format != "" && !schema.KnownFormat(s.Type, s.Format) && !slices.Contains(out, s.Format) {
+			if s.Format != "" && !schema.KnownFormat(s.Type, s.Format) {
 				out = append(out, s.Format)
 			}
 			return false
 		})
 	}
 	slices.Sort(out)
-	return out
+	return slices.Compact(out)
 }

@@ -1,5 +1,5 @@
 // Package definition is what can be said about a CustomResourceDefinition by looking at it alone: whether its schemas
-// are structural, whether its group is protected and approved, what stands in its schemas.
+// are structural, whether its group is protected and approved, what stands in its schemas. Findings are what is wrong with one.
 //
 // Nouns: a definition is a CustomResourceDefinition in its stored version, v1beta1, where what all versions share
 // stands at the top; a schema is a JSONSchemaProps of it; a junctor is allOf, anyOf, oneOf or not, and what stands
@@ -17,6 +17,7 @@ import (
 	"slices"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1beta1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // Schema is a node of a definition's schema.
@@ -108,4 +109,31 @@ func anyIn(m map[string]Schema, pred func(*Schema) bool) bool {
 		}
 	}
 	return false
+}
+
+// maxFindings is how much there is to be said against one definition, in bytes: a small document can be wrong in so many
+// and so deep places that all of it would fill the memory.
+const maxFindings = 4 << 20
+
+// Findings collects errors until there are more than enough.
+type Findings struct {
+	List field.ErrorList
+	size int
+}
+
+// Full says that it is no use to look any further.
+func (f *Findings) Full() bool { return f.size > maxFindings }
+
+// Add adds an error.
+func (f *Findings) Add(e *field.Error) {
+	if f.Full() {
+		return
+	}
+	f.size += len(e.Field) + len(e.Detail)
+	if list, ok := e.BadValue.([]string); ok {
+		for _, s := range list {
+			f.size += len(s) + 3
+		}
+	}
+	f.List = append(f.List, e)
 }

@@ -3,7 +3,7 @@ package definition
 import (
 	"fmt"
 	"reflect"
-	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
@@ -17,10 +17,19 @@ func Structural(s *Schema, at *field.Path) field.ErrorList {
 	var c structural
 	c.node(s, rootLevel, at)
 	c.completeValue(s, s, at, at)
-	if len(c.errs) > 1 {
-		slices.SortStableFunc(c.errs, func(a, b *field.Error) int { return strings.Compare(a.Error(), b.Error()) })
+	return sorted(c.List)
+}
+
+func sorted(errs field.ErrorList) field.ErrorList {
+	if len(errs) < 2 {
+		return errs
 	}
-	return c.errs
+	texts := make(map[*field.Error]string, len(errs))
+	for _, e := range errs {
+		texts[e] = e.Error()
+	}
+	slices.SortStableFunc(errs, func(a, b *field.Error) int { return strings.Compare(texts[a], texts[b]) })
+	return errs
 }
 
 // IsStructural says whether a schema is convertible and structural.
@@ -42,18 +51,16 @@ var typeMissing = [...]string{
 	fieldLevel: "must not be empty for specified object fields",
 }
 
-type structural struct{ errs field.ErrorList }
-
-func (c *structural) add(e *field.Error) { c.errs = append(c.errs, e) }
+type structural struct{ Findings }
 
 // node checks a schema that is not below a junctor, and all below it.
 func (c *structural) node(s *Schema, lvl level, at *field.Path) {
-	if s == nil {
+	if s == nil || c.Full() {
 		return
 	}
 	items := itemsOf(s)
 	if s.Type == "array" && items == nil {
-		c.add(field.Required(at.Child("items"), "must be specified"))
+		c.Add(field.Required(at.Child("items"), "must be specified"))
 	}
 	if items != nil {
 		c.node(items, itemLevel, at.Child("items"))
@@ -66,11 +73,14 @@ func (c *structural) node(s *Schema, lvl level, at *field.Path) {
 	}
 	if more := s.AdditionalProperties; more != nil {
 		if lvl == rootLevel {
-			c.add(field.Forbidden(at.Child("additionalProperties"), "must not be used at the root"))
+			c.Add(field.Forbidden(at.Child("additionalProperties"), "must not be used at the root"))
 		}
 		if more.Schema != nil {
 			c.node(more.Schema, fieldLevel, at.Child("additionalProperties"))
 		}
+	}
+	if c.Full() {
+		return
 	}
 	c.extensions(s, at)
 	c.value(s, isIntOrString(s.AnyOf), len(s.AllOf) > 0 && isIntOrString(s.AllOf[0].AnyOf), at)
@@ -83,10 +93,10 @@ func (c *structural) extensions(s *Schema, at *field.Path) {
 		return
 	}
 	if preserves(s) {
-		c.add(field.Invalid(at.Child("x-kubernetes-preserve-unknown-fields"), true, "must be false if x-kubernetes-int-or-string is true"))
+		c.Add(field.Invalid(at.Child("x-kubernetes-preserve-unknown-fields"), true, "must be false if x-kubernetes-int-or-string is true"))
 	}
 	if s.XEmbeddedResource {
-		c.add(field.Invalid(at.Child("x-kubernetes-embedded-resource"), true, "must be false if x-kubernetes-int-or-string is true"))
+		c.Add(field.Invalid(at.Child("x-kubernetes-embedded-resource"), true, "must be false if x-kubernetes-int-or-string is true"))
 	}
 }
 
@@ -94,20 +104,20 @@ func (c *structural) extensions(s *Schema, at *field.Path) {
 func (c *structural) typed(s *Schema, lvl level, at *field.Path) {
 	switch {
 	case s.XEmbeddedResource && s.Type == "":
-		c.add(field.Required(at.Child("type"), "must be object if x-kubernetes-embedded-resource is true"))
+		c.Add(field.Required(at.Child("type"), "must be object if x-kubernetes-embedded-resource is true"))
 	case s.XEmbeddedResource && s.Type != "object":
-		c.add(field.Invalid(at.Child("type"), s.Type, "must be object if x-kubernetes-embedded-resource is true"))
+		c.Add(field.Invalid(at.Child("type"), s.Type, "must be object if x-kubernetes-embedded-resource is true"))
 	case s.Type == "" && !s.XIntOrString && !preserves(s):
-		c.add(field.Required(at.Child("type"), typeMissing[lvl]))
+		c.Add(field.Required(at.Child("type"), typeMissing[lvl]))
 	}
 	if s.XEmbeddedResource && s.AdditionalProperties != nil {
-		c.add(field.Forbidden(at.Child("additionalProperties"), "must not be used if x-kubernetes-embedded-resource is set"))
+		c.Add(field.Forbidden(at.Child("additionalProperties"), "must not be used if x-kubernetes-embedded-resource is set"))
 	}
 	if lvl == rootLevel && s.Type != "" && s.Type != "object" {
-		c.add(field.Invalid(at.Child("type"), s.Type, "must be object at the root"))
+		c.Add(field.Invalid(at.Child("type"), s.Type, "must be object at the root"))
 	}
 	if s.XEmbeddedResource && !preserves(s) && len(s.Properties) == 0 {
-		c.add(field.Required(at.Child("properties"), "must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields"))
+		c.Add(field.Required(at.Child("properties"), "must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields"))
 	}
 }
 
@@ -118,7 +128,7 @@ func (c *structural) meta(s *Schema, lvl level, at *field.Path) {
 	}
 	for _, name := range [...]string{"kind", "apiVersion"} {
 		if p, ok := s.Properties[name]; ok && p.Type != "string" {
-			c.add(field.Invalid(at.Child("properties").Key(name).Child("type"), p.Type, "must be string"))
+			c.Add(field.Invalid(at.Child("properties").Key(name).Child("type"), p.Type, "must be string"))
 		}
 	}
 	m, ok := s.Properties["metadata"]
@@ -127,7 +137,7 @@ func (c *structural) meta(s *Schema, lvl level, at *field.Path) {
 	}
 	at = at.Child("properties").Key("metadata")
 	if m.Type != "object" {
-		c.add(field.Invalid(at.Child("type"), m.Type, "must be object"))
+		c.Add(field.Invalid(at.Child("type"), m.Type, "must be object"))
 	}
 	if lvl != rootLevel {
 		return
@@ -138,8 +148,8 @@ func (c *structural) meta(s *Schema, lvl level, at *field.Path) {
 		m.Properties = nil
 	}
 	m.Type, m.Default = "", nil
-	if !reflect.DeepEqual(plain(m), Schema{}) {
-		c.add(field.Forbidden(at, "must not specify anything other than name and generateName, but metadata is implicitly specified"))
+	if !isEmpty(m) {
+		c.Add(field.Forbidden(at, "must not specify anything other than name and generateName, but metadata is implicitly specified"))
 	}
 }
 
@@ -160,14 +170,18 @@ func (c *structural) value(s *Schema, skipAnyOf, skipFirst bool, at *field.Path)
 		c.nested(s.Not, false, at.Child("not"))
 	}
 	if s.Pattern != "" {
-		if _, err := regexp.Compile(s.Pattern); err != nil {
-			c.add(field.Invalid(at.Child("pattern"), s.Pattern, fmt.Sprintf("must be a valid regular expression, but isn't: %v", err)))
+		// Parsing finds all errors that compiling does; what it compiles to can be huge.
+		if _, err := syntax.Parse(s.Pattern, syntax.Perl); err != nil {
+			c.Add(field.Invalid(at.Child("pattern"), s.Pattern, fmt.Sprintf("must be a valid regular expression, but isn't: %v", err)))
 		}
 	}
 }
 
 // nested checks a schema below a junctor, which may restrict values and nothing else.
 func (c *structural) nested(s *Schema, skipAnyOf bool, at *field.Path) {
+	if c.Full() {
+		return
+	}
 	c.value(s, skipAnyOf, false, at)
 	if items := itemsOf(s); items != nil {
 		c.nested(items, false, at.Child("items"))
@@ -194,11 +208,11 @@ func (c *structural) nested(s *Schema, skipAnyOf bool, at *field.Path) {
 		{"x-kubernetes-validations", "must be empty to be structural", len(s.XValidations) > 0},
 	} {
 		if f.set {
-			c.add(field.Forbidden(at.Child(f.name), f.why))
+			c.Add(field.Forbidden(at.Child(f.name), f.why))
 		}
 	}
 	if _, ok := s.Properties["metadata"]; ok {
-		c.add(field.Forbidden(at.Child("properties").Key("metadata"), "must not be specified in a nested context"))
+		c.Add(field.Forbidden(at.Child("properties").Key("metadata"), "must not be specified in a nested context"))
 	}
 }
 
@@ -219,8 +233,11 @@ func (c *structural) completeValue(v, s *Schema, at, vAt *field.Path) {
 }
 
 func (c *structural) complete(v, s *Schema, at, vAt *field.Path) {
+	if c.Full() {
+		return
+	}
 	if s == nil {
-		c.add(field.Required(at, "because it is defined in "+vAt.String()))
+		c.Add(field.Required(at, "because it is defined in "+vAt.String()))
 		return
 	}
 	c.completeValue(v, s, at, vAt)
@@ -255,6 +272,7 @@ func isIntOrString(anyOf []Schema) bool {
 	return len(anyOf) == 2 && isBare(anyOf[0], "integer") && isBare(anyOf[1], "string")
 }
 
+// isBare says whether a schema has a type and nothing else.
 func isBare(s Schema, typ string) bool {
 	if s.Type != typ {
 		return false
@@ -262,11 +280,12 @@ func isBare(s Schema, typ string) bool {
 	if !restrictsMore(&s) {
 		s.AdditionalProperties = nil
 	}
-	return reflect.DeepEqual(plain(s), Schema{Type: typ})
+	s.Type = ""
+	return isEmpty(s)
 }
 
-// plain drops the empty lists that mean nothing.
-func plain(s Schema) Schema {
+// isEmpty says whether there is nothing in a schema, but for empty lists that mean nothing.
+func isEmpty(s Schema) bool {
 	if len(s.Enum) == 0 {
 		s.Enum = nil
 	}
@@ -283,5 +302,5 @@ func plain(s Schema) Schema {
 		s.Items = nil
 	}
 	s.PatternProperties, s.Dependencies, s.Definitions, s.Ref = nil, nil, nil, nil // or it would not be convertible
-	return s
+	return reflect.ValueOf(&s).Elem().IsZero()
 }
