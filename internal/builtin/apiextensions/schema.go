@@ -44,13 +44,16 @@ func (v *validator) schema(in *v1beta1.CustomResourceValidation, status bool, ve
 	w := walk{rules: &v.rules}
 	w.node(root, inside{root: true, defaults: true}, at)
 	v.errs = append(v.errs, w.List...)
-	if checkRules && w.hasRules {
-		v.errs = append(v.errs, schema.CheckRules(at, same[v1.JSONSchemaProps](root), same[v1.JSONSchemaProps](v.oldSchema(version)), w.List)...)
+	if checkRules && w.hasRules && len(w.wrong) < manyWrong {
+		v.errs = append(v.errs, schema.CheckRules(at, same[v1.JSONSchemaProps](root), same[v1.JSONSchemaProps](v.oldSchema(version)), w.wrong)...)
 	}
 	if inconvertible != nil && len(v.errs) == before {
 		v.add(field.Invalid(at, "", inconvertible.Error()))
 	}
 }
+
+// manyWrong nodes are too many for a look at the rules of the others.
+const manyWrong = 1000
 
 // oldSchema is what is stored as the schema of a version.
 func (v *validator) oldSchema(version string) *v1beta1.JSONSchemaProps {
@@ -92,7 +95,15 @@ func (v *validator) atRoot(s *v1beta1.JSONSchemaProps, at *field.Path) {
 type walk struct {
 	*rules
 	definition.Findings
+	wrong    field.ErrorList // where the nodes stand that something is wrong with
 	hasRules bool
+}
+
+// mark notes a node if there are findings since there were n.
+func (w *walk) mark(n int, at *field.Path) {
+	if len(w.List) > n {
+		w.wrong = append(w.wrong, &field.Error{Type: field.ErrorTypeInvalid, Field: at.String()})
+	}
 }
 
 func (w *walk) addAll(errs field.ErrorList) {
@@ -115,10 +126,13 @@ func (w *walk) node(s *v1beta1.JSONSchemaProps, in inside, at *field.Path) {
 	}
 	root := in.root
 	in.root = false
+	n := len(w.List)
 	w.fields(s, in, at)
+	w.mark(n, at)
 	if more := s.AdditionalProperties; more != nil {
 		if len(s.Properties) > 0 && (!more.Allows || more.Schema != nil) {
 			w.Add(field.Forbidden(at.Child("additionalProperties"), "additionalProperties and properties are mutual exclusive"))
+			w.mark(n, at)
 		}
 		below := in
 		if in.meta {
@@ -157,11 +171,13 @@ func (w *walk) node(s *v1beta1.JSONSchemaProps, in inside, at *field.Path) {
 	for _, name := range slices.Sorted(maps.Keys(s.Dependencies)) {
 		w.node(s.Dependencies[name].Schema, in, at.Child("dependencies").Key(name))
 	}
+	n = len(w.List)
 	w.extensions(s, at)
 	if len(s.XValidations) > 0 {
 		w.hasRules = true
 		w.addAll(schema.CheckRuleTexts(at, same[v1.JSONSchemaProps](s)))
 	}
+	w.mark(n, at)
 }
 
 func (w *walk) list(list []v1beta1.JSONSchemaProps, name string, in inside, at *field.Path) {

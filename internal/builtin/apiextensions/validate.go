@@ -17,7 +17,7 @@ import (
 // validate checks a definition. What was stored once is held to what it was stored under: an update that does not
 // pass all rules is judged again without those that the old definition breaks. Each of these only takes errors away,
 // so that an update that passes, which is nearly every one, never looks at the old schemas.
-func validate(_ context.Context, c *resource.Change) field.ErrorList {
+func validate(ctx context.Context, c *resource.Change) field.ErrorList {
 	crd := c.New.(*v1beta1.CustomResourceDefinition)
 	if c.Sub != nil {
 		var v validator
@@ -25,14 +25,14 @@ func validate(_ context.Context, c *resource.Change) field.ErrorList {
 		return v.errs
 	}
 	if c.Op == resource.OpCreate {
-		return check(crd, nil, strict)
+		return check(ctx, crd, nil, strict)
 	}
 	old := c.Old.(*v1beta1.CustomResourceDefinition)
-	errs := check(crd, old, strict)
+	errs := check(ctx, crd, old, strict)
 	if len(errs) == 0 {
 		return nil
 	}
-	return check(crd, old, relaxed(crd, old))
+	return check(ctx, crd, old, relaxed(crd, old))
 }
 
 // rules are those that an old definition may break.
@@ -54,6 +54,7 @@ var strict = rules{wantSchema: true, wantTypes: true, wantStructural: true, want
 
 // validator collects what is wrong with one definition.
 type validator struct {
+	ctx context.Context
 	rules
 	old  *v1beta1.CustomResourceDefinition // nil: it is new
 	errs field.ErrorList
@@ -62,8 +63,8 @@ type validator struct {
 func (v *validator) add(e *field.Error) { v.errs = append(v.errs, e) }
 
 // check validates a definition under the rules; old is nil for a new one.
-func check(crd, old *v1beta1.CustomResourceDefinition, r rules) field.ErrorList {
-	v := validator{rules: r, old: old}
+func check(ctx context.Context, crd, old *v1beta1.CustomResourceDefinition, r rules) field.ErrorList {
+	v := validator{ctx: ctx, rules: r, old: old}
 	if old == nil {
 		v.allowBadBundle = true
 	}
