@@ -341,10 +341,12 @@ func (c *Cache) Size() (logs, encodings int64) {
 }
 
 // Prepare makes the record that a commit of value is going to be, so that the feed need not read the bytes
-// again. obj is the object in the storage version.
-func (t *Table) Prepare(key store.Key, value []byte, head object.Head, obj object.Object) *Record {
+// again. obj is the object in the storage version; whole says that it is what is read back, without Version.Restore.
+func (t *Table) Prepare(key store.Key, value []byte, head object.Head, obj object.Object, whole bool) *Record {
 	r := &Record{Key: key, Value: value, Head: head, table: t}
-	r.form.Store(canonical)
+	if whole {
+		r.form.Store(canonical)
+	}
 	r.setFields(obj)
 	t.pmu.Lock()
 	if t.prepared == nil {

@@ -43,8 +43,10 @@ type kind struct {
 type kindVersion struct {
 	name   string
 	status bool
-	scale  *v1.CustomResourceSubresourceScale
-	schema func() *schema.Custom
+	// statusDefault says that an object without a status gets one from the schema.
+	statusDefault func() bool
+	scale         *v1.CustomResourceSubresourceScale
+	schema        func() *schema.Custom
 }
 
 // resourceOf makes the resource that a served definition is.
@@ -105,6 +107,12 @@ func (m *Manager) versionOf(d *document, in *version, rec *cache.Record) (kindVe
 	}
 	if s := in.Subresources; s != nil && s.Status != nil {
 		kv.status = true
+		v.Untracked = statusPaths
+		kv.statusDefault = sync.OnceValue(func() bool {
+			probe := map[string]any{}
+			kv.schema().Default(probe)
+			return probe["status"] != nil
+		})
 		v.Subs = append(v.Subs, resource.Subresource{Name: "status", Kind: gvk, Parent: true,
 			Verbs: resource.Get | resource.Patch | resource.Update, Untracked: statusUntracked})
 	}
@@ -187,6 +195,7 @@ func (k *kind) prepare(_ context.Context, c *resource.Change) error {
 		}
 		if v.status {
 			resource.ClearPaths(c.New, statusPaths)
+			c.Lacking = v.statusDefault()
 		}
 		c.New.SetGeneration(1)
 		return nil

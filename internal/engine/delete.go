@@ -114,7 +114,7 @@ func (a *attempt) replace(ctx context.Context, obj object.Object, accepted bool)
 		return Result{Object: shown, Kind: t.Kind(), Accepted: accepted}, false, err
 	}
 	guards := []store.Guard{{Key: t.Key(), Revision: a.old.Revision, Value: a.old.Value}}
-	rec := a.table.Prepare(t.Key(), value, head, obj)
+	rec := a.table.Prepare(t.Key(), value, head, obj, true)
 	revs, err := a.commit(ctx, "update", guards, []store.Op{{Key: t.Key(), Value: value}})
 	if err != nil {
 		a.table.Forget(rec)

@@ -244,7 +244,9 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 			return res, false, err
 		}
 	}
-	rec := a.table.Prepare(op.Key, value, head, obj)
+	// Another version's defaults, and those of what the server took out, come when the object is read.
+	whole := storage.Restore == nil || t.Version == storage && !c.Lacking
+	rec := a.table.Prepare(op.Key, value, head, obj, whole)
 	kind := "update"
 	if creating {
 		kind = "create"
@@ -264,6 +266,9 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 func (a *attempt) dry(ctx context.Context, value []byte) (object.Object, error) {
 	storage := a.t.Resource.Storage()
 	obj, err := storage.Codec.DecodeStored(value, 0)
+	if err == nil && storage.Restore != nil {
+		err = storage.Restore(obj)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -483,6 +488,8 @@ func manager(t Target, req *request.Request, name string) patch.Manager {
 // resetOf is what a target's managers can't own.
 func resetOf(t Target) schema.Paths {
 	switch {
+	case t.Sub == nil && t.Version.Untracked != nil:
+		return t.Version.Untracked
 	case t.Sub == nil:
 		return t.Resource.Rules.Reset
 	case t.Sub.Untracked != nil:

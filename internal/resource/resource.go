@@ -202,6 +202,8 @@ type Version struct {
 	// Restore makes an object that was stored under another schema what it would be today: pruned and defaulted. Nil:
 	// what was stored needs no looking at.
 	Restore func(object.Object) error
+	// Untracked is what managers can't own through this version, where that is not the resource's Rules.Reset.
+	Untracked pschema.Paths
 	// Fields are the field selectors beyond metadata.name and metadata.namespace. They take an object of the
 	// storage version, whichever version they belong to.
 	Fields map[string]func(object.Object) string
@@ -341,4 +343,6 @@ type Change struct {
 	Body      object.Object // for Subresource.Do
 	DryRun    bool
 	Now       time.Time
+	// Lacking is set by Prepare when what is left is not yet what is read back: Restore brings more.
+	Lacking bool
 }
