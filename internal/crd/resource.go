@@ -273,6 +273,7 @@ func (k *kind) validate(ctx context.Context, c *resource.Change) field.ErrorList
 	var old map[string]any
 	if c.Old != nil {
 		old = tree(c.Old)
+		ctx = schema.WithWarnings(ctx, c.Req.Warn)
 	}
 	if c.Sub != nil && c.Sub.Name == "status" {
 		errs := append(s.ValidateStatusValues(obj, old), scaleStatusErrors(v.scale, obj)...)
