@@ -109,14 +109,14 @@ func toTree(t testing.TB, v any) map[string]any {
 	return out
 }
 
-// selfType is a name that is another one with each compilation.
-var selfType = regexp.MustCompile(`selfType[0-9]+`)
+// celSelfType is a name that is another one with each compilation.
+var celSelfType = regexp.MustCompile(`selfType[0-9]+`)
 
 // findings are errors as clients see them, sorted: the reference walks maps in any order.
 func findings(errs field.ErrorList) []string {
 	var out []string
 	for _, e := range errs {
-		out = append(out, selfType.ReplaceAllString(string(e.Type)+" "+e.Error(), "selfType"))
+		out = append(out, celSelfType.ReplaceAllString(string(e.Type)+" "+e.Error(), "selfType"))
 	}
 	slices.Sort(out)
 	return out

@@ -56,6 +56,7 @@ func (baseLibrary) CompileOptions() []cel.EnvOption {
 	}
 }
 
+// ProgramOptions is for tests: programs are planned elsewhere, with options that come to the same.
 func (baseLibrary) ProgramOptions() []cel.ProgramOption {
 	return []cel.ProgramOption{
 		cel.EvalOptions(cel.OptOptimize, cel.OptTrackCost),

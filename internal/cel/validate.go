@@ -11,8 +11,6 @@ import (
 	"sync"
 
 	"github.com/google/cel-go/common/types"
-	"github.com/google/cel-go/common/types/ref"
-	"github.com/google/cel-go/interpreter"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	apicel "k8s.io/apiserver/pkg/cel"
 )
@@ -419,20 +417,3 @@ func isNil(v any) bool {
 	}
 	return false
 }
-
-// variables are self and oldSelf.
-type variables struct{ self, old ref.Val }
-
-// ResolveName implements interpreter.Activation.
-func (v *variables) ResolveName(name string) (any, bool) {
-	switch name {
-	case selfName:
-		return v.self, true
-	case oldSelfName:
-		return v.old, v.old != nil
-	}
-	return nil, false
-}
-
-// Parent implements interpreter.Activation.
-func (*variables) Parent() interpreter.Activation { return nil }
