@@ -269,11 +269,16 @@ func difference(a, b []string) (only []string) {
 	return only
 }
 
-// firstFound says that each server found the same kind of thing in metadata, where it stops at the first, and the reference
-// looks at fields in no order.
+// firstFound says that each server found the same kind of thing in metadata, where it stops at the first, having put in
+// order what came before, and the reference looks at fields in no order.
 func firstFound(a, b []string) bool {
 	about := func(s string) bool {
-		return strings.Contains(s, "json: cannot unmarshal") || strings.Contains(s, "must be a string") || strings.Contains(s, "must result in valid metadata")
+		for _, text := range []string{"json: cannot unmarshal", "cannot parse", "must be a string", "must result in valid metadata", "must not have unknown fields"} {
+			if strings.Contains(s, text) {
+				return true
+			}
+		}
+		return false
 	}
 	return len(a) == len(b) && !slices.ContainsFunc(a, func(s string) bool { return !about(s) }) && !slices.ContainsFunc(b, func(s string) bool { return !about(s) })
 }
@@ -326,7 +331,7 @@ func (g *schemaGen) root() map[string]any {
 	if g.chance(2) {
 		props["status"] = g.node(3, false)
 	}
-	if g.chance(3) {
+	if _, found := props["metadata"]; found || g.chance(3) {
 		props["metadata"] = map[string]any{"type": "object", "properties": map[string]any{"name": map[string]any{"type": "string", "maxLength": g.IntN(6)}}}
 	}
 	if g.chance(4) {

@@ -214,7 +214,7 @@ func (p *pruner) embedded(m map[string]any) {
 		}
 	}
 	v, found := m["metadata"]
-	if !found || tidy(v) {
+	if !found || p.err != nil || tidy(v) {
 		return
 	}
 	path := fieldPath(p.at, p.path)

@@ -43,7 +43,7 @@ const (
 )
 
 func (p *pruner) value(s *Schema, v any, mode pruning) {
-	if s == nil && (mode != pruneUnknown || p.err != nil) {
+	if p.err != nil || s == nil && mode != pruneUnknown {
 		return
 	}
 	switch v := v.(type) {

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -51,10 +50,10 @@ func (w *checker) list(s *Schema, path *field.Path, v any, old previous) field.E
 func (w *checker) value(s *Schema, v any, path string, old previous) (passed int) {
 	fails, found := w.fails, len(w.found)
 	if v == nil {
-		if types := w.types(s); len(types) == 0 || s.Nullable {
+		if types := w.types(s); types == 0 || s.Nullable {
 			passed = 1
-		} else {
-			w.mistyped(path, types, "null")
+		} else if w.failed() {
+			w.add(mistyped(path, types, "null"))
 		}
 		w.enum(s, v, path)
 	} else {
@@ -70,17 +69,17 @@ func (w *checker) value(s *Schema, v any, path string, old previous) (passed int
 func (w *checker) some(s *Schema, v any, path string, old previous) (passed int) {
 	switch x := v.(type) {
 	case string:
-		passed = w.kind(s, v, typeString, "", path) + w.junctors(s, v, path) + w.text(s, x, path) + w.formatted(s, x, path)
+		passed = w.kind(s, isString, 0, path) + w.junctors(s, v, path) + w.text(s, x, path) + w.formatted(s, x, path)
 	case bool:
-		passed = w.kind(s, v, typeBoolean, "", path) + w.junctors(s, v, path)
+		passed = w.kind(s, isBoolean, 0, path) + w.junctors(s, v, path)
 	case int64:
-		passed = w.kind(s, v, typeInteger, "int64", path) + w.junctors(s, v, path) + w.number(s, v, float64(x), true, path)
+		passed = w.kind(s, isInteger, 0, path) + w.junctors(s, v, path) + w.number(s, v, float64(x), true, path)
 	case float64:
-		passed = w.kind(s, v, typeNumber, "float64", path) + w.junctors(s, v, path) + w.number(s, v, x, false, path)
+		passed = w.kind(s, isNumber, x, path) + w.junctors(s, v, path) + w.number(s, v, x, false, path)
 	case []any:
-		passed = w.kind(s, v, typeArray, "", path) + w.junctors(s, v, path) + w.elements(s, x, path, old)
+		passed = w.kind(s, isArray, 0, path) + w.junctors(s, v, path) + w.elements(s, x, path, old)
 	case map[string]any:
-		passed = w.kind(s, v, typeObject, "", path) + w.junctors(s, v, path)
+		passed = w.kind(s, isObject, 0, path) + w.junctors(s, v, path)
 		w.enum(s, v, path)
 		return passed + w.fields(s, x, path, old) + 3
 	}
@@ -88,63 +87,77 @@ func (w *checker) some(s *Schema, v any, path string, old previous) (passed int)
 	return passed + 2
 }
 
+// jsonType is a set of the types that values have.
+type jsonType uint8
+
 const (
-	typeObject  = "object"
-	typeArray   = "array"
-	typeString  = "string"
-	typeInteger = "integer"
-	typeNumber  = "number"
-	typeBoolean = "boolean"
+	isObject jsonType = 1 << iota
+	isArray
+	isInteger
+	isNumber
+	isString
+	isBoolean
 )
 
-var (
-	typesOf        = [...][]string{Object: {typeObject}, Map: {typeObject}, List: {typeArray}, String: {typeString}, Integer: {typeInteger}, Number: {typeNumber}, Boolean: {typeBoolean}, IntOrString: nil}
-	integerStrings = []string{typeInteger, typeString}
-)
+// String names the types as messages do.
+func (t jsonType) String() string {
+	var names []string
+	for i, name := range [...]string{"object", "array", "integer", "number", "string", "boolean"} {
+		if t&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ",")
+}
 
-// types are the types that a value may have, none for any.
-func (w *checker) types(s *Schema) []string {
-	if s.Type == IntOrString && !w.asIs {
-		return integerStrings
+// typesOf are the types that values of a schema's type may have; none for any.
+var typesOf = [...]jsonType{Any: 0, Object: isObject, Map: isObject, List: isArray, String: isString, Integer: isInteger, Number: isNumber,
+	Boolean: isBoolean, IntOrString: isInteger | isString}
+
+func (w *checker) types(s *Schema) jsonType {
+	if w.asIs && s.Type == IntOrString {
+		return 0
 	}
 	return typesOf[s.Type]
 }
 
-// kind checks a value's type, which has a format of its own if it is a number.
-func (w *checker) kind(s *Schema, v any, typ, itsFormat, path string) (passed int) {
+// kind checks a value's type; f is its value if it is a number.
+func (w *checker) kind(s *Schema, typ jsonType, f float64, path string) (passed int) {
 	types, format := w.types(s), w.format(s)
-	if len(types) == 0 && format == "" {
-		return 0
-	}
-	isInteger, isNumber := slices.Contains(types, typeInteger), slices.Contains(types, typeNumber)
-	fits := slices.Contains(types, typ)
-	switch f, _ := v.(float64); typ {
-	case typeNumber:
-		fits = fits || isInteger && isWhole(f)
-	case typeInteger:
-		fits = fits || isNumber
-	}
-	listOrText := typ == typeString || typ == typeArray
 	switch {
-	case fits:
+	case types == 0 && format == "":
+		return 0
+	case types&typ != 0,
+		typ == isNumber && types&isInteger != 0 && isWhole(f),
+		typ == isInteger && types&isNumber != 0:
 		return 2
 	case format == "":
-	case listOrText && !isInteger && !isNumber:
-		return 2 // the format is checked instead; lists get away
-	case !listOrText && itsFormat != format:
 		if w.failed() {
-			w.add(finding{path: path, code: codeType, value: itsFormat, arg: format})
+			w.add(mistyped(path, types, typ.String()))
 		}
 		return 1
 	}
-	w.mistyped(path, types, typ)
+	return w.oddKind(path, types, typ, format)
+}
+
+// oddKind is kind for a value of a wrong type where a format is asked for.
+func (w *checker) oddKind(path string, types, typ jsonType, format string) (passed int) {
+	itsFormat := map[jsonType]string{isInteger: "int64", isNumber: "float64"}[typ]
+	switch text := typ&(isString|isArray) != 0; {
+	case text && types&(isInteger|isNumber) == 0:
+		return 2 // the format is checked instead; lists get away
+	case text, itsFormat == format:
+		if w.failed() {
+			w.add(mistyped(path, types, typ.String()))
+		}
+	case w.failed():
+		w.add(finding{path: path, code: codeType, value: itsFormat, arg: format})
+	}
 	return 1
 }
 
-func (w *checker) mistyped(path string, types []string, typ string) {
-	if w.failed() {
-		w.add(finding{path: path, code: codeType, value: typ, arg: strings.Join(types, ",")})
-	}
+func mistyped(path string, types jsonType, typ string) finding {
+	return finding{path: path, code: codeType, value: typ, arg: types.String()}
 }
 
 // failed counts a finding, and says whether it is to be added.

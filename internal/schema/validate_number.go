@@ -107,7 +107,7 @@ func (w *checker) inRange(s *Schema, f float64, isInt bool, what, path string) b
 
 // rangeText is the text of a finding of inRange.
 func rangeText(s *Schema, what, path string) string {
-	typ := typesOf[s.Type][0]
+	typ := typesOf[s.Type]
 	if format := s.checkedFormat(); format != "" {
 		return fmt.Sprintf("%s value must be of type %s with format %s in %s", what, typ, format, path)
 	}
