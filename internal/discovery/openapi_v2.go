@@ -5,6 +5,7 @@ import (
 	"crypto/sha512"
 	"encoding/binary"
 	"encoding/json"
+	"hash/fnv"
 	"io"
 	"maps"
 	"slices"
@@ -15,22 +16,20 @@ import (
 )
 
 // v2 is the one document of /openapi/v2 in one encoding. It is made of parts, one for all that is built in and one for
-// each version of custom resources, which are compressed one by one: a change makes one part anew, and the others stay.
-// Nothing is made before it is asked for.
+// each few versions of custom resources (one alone would not compress well), which are compressed one by one: a change
+// makes one part anew, and the others stay. Nothing is made before it is asked for.
 type v2 struct {
 	protobuf bool
 
-	mu      sync.Mutex
-	hash    documentHash
-	made    time.Time
-	doc     pieces
-	builtin *v2Part
-	customs map[string]*v2Part // by path of their v3 document
+	mu    sync.Mutex
+	hash  documentHash
+	made  time.Time
+	doc   pieces
+	parts map[documentHash]*v2Part
 }
 
 // v2Part is what some groups and versions add to the document.
 type v2Part struct {
-	hash        documentHash
 	paths       packed
 	definitions packed
 	rest        packed // of the built-in part: all that is not a path or a definition
@@ -45,38 +44,48 @@ func (v *v2) get(o *OpenAPI, s state) (pieces, time.Time, error) {
 	}
 	m := v2Maker{o: o, s: s.snapshot, protobuf: v.protobuf, out: newPacker(), definitions: newPacker(),
 		params: v2Parameters{map[v2Parameter]string{}, map[string]v2Parameter{}}, proto: protoWriter{yaml: map[string]string{}}}
-	hash := sha512.New()
-	for _, e := range s.list {
-		if !e.custom {
-			hash.Write(e.hash[:])
+	parts := make(map[documentHash]*v2Part, len(v.parts))
+	var ordered []*v2Part
+	for i, list := range split(s.list) {
+		h := sha512.New()
+		for _, e := range list {
+			h.Write(e.hash[:])
 		}
-	}
-	if h := documentHash(hash.Sum(nil)); v.builtin == nil || v.builtin.hash != h {
-		part, err := m.builtinPart(s.list)
-		if err != nil {
-			return nil, time.Time{}, err
-		}
-		part.hash = h
-		v.builtin = part
-	}
-	customs := make(map[string]*v2Part, len(v.customs))
-	var parts []*v2Part
-	for _, e := range s.list {
-		if !e.custom {
-			continue
-		}
-		part := v.customs[e.path]
-		if part == nil || part.hash != e.hash {
+		hash := documentHash(h.Sum(nil))
+		part := v.parts[hash]
+		if part == nil {
 			var err error
-			if part, err = m.customPart(e); err != nil {
+			if part, err = m.part(list, i == 0); err != nil {
 				return nil, time.Time{}, err
 			}
 		}
-		customs[e.path] = part
-		parts = append(parts, part)
+		parts[hash], ordered = part, append(ordered, part)
 	}
-	v.doc, v.hash, v.customs, v.made = m.join(v.builtin, parts), s.all, customs, o.now()
+	v.doc, v.hash, v.parts, v.made = m.join(ordered[0], ordered[1:]), s.all, parts, o.now()
 	return v.doc, v.made, nil
+}
+
+// split says what goes in which part: the first one is all that is built in. Where one of the others ends is seen by
+// the path alone, so that a new version moves no other from part to part.
+func split(list []*entry) [][]*entry {
+	out := make([][]*entry, 1)
+	var part []*entry
+	for _, e := range list {
+		if !e.custom {
+			out[0] = append(out[0], e)
+			continue
+		}
+		part = append(part, e)
+		h := fnv.New32a()
+		h.Write([]byte(e.path))
+		if h.Sum32()%8 == 0 {
+			out, part = append(out, part), nil
+		}
+	}
+	if len(part) > 0 {
+		out = append(out, part)
+	}
+	return out
 }
 
 // v2Maker makes parts.
@@ -90,23 +99,25 @@ type v2Maker struct {
 	proto            protoWriter
 }
 
-// builtinPart makes the part of all documents that are not of custom resources.
-func (m *v2Maker) builtinPart(list []*entry) (*v2Part, error) {
+// part makes a part. What the custom ones share with others, definitions and parameters, is in the built-in one.
+func (m *v2Maker) part(list []*entry, builtin bool) (*v2Part, error) {
 	written := map[string]bool{}
-	paths, schemas := &v2Section{m: m, to: m.out}, &v2Section{m: m, to: m.definitions}
+	paths, schemas := &v2Section{m: m, to: m.out, begun: !builtin}, &v2Section{m: m, to: m.definitions, begun: !builtin}
 	for _, e := range list {
-		if e.custom {
-			continue
-		}
-		sw := &schemaWriter{v2: true, written: func(name string) bool { return written[name] }}
+		sw := &schemaWriter{v2: true, written: func(name string) bool { return !builtin || written[name] }}
 		if err := m.document(e.path, sw, paths, schemas); err != nil {
 			return nil, err
 		}
-		for name := range sw.out {
-			written[name] = true
+		if builtin {
+			for name := range sw.out {
+				written[name] = true
+			}
 		}
 	}
 	part := &v2Part{paths: m.out.finish(), definitions: m.definitions.finish()}
+	if !builtin {
+		return part, nil
+	}
 	if m.protobuf {
 		m.out.Write(m.proto.v2Rest(m.params.byName))
 	} else if err := m.writeRest(m.params.byName); err != nil {
@@ -114,17 +125,6 @@ func (m *v2Maker) builtinPart(list []*entry) (*v2Part, error) {
 	}
 	part.rest = m.out.finish()
 	return part, nil
-}
-
-// customPart makes the part of a version of custom resources. The definitions that it shares with others, and all its
-// shared parameters, are in the built-in part.
-func (m *v2Maker) customPart(e *entry) (*v2Part, error) {
-	sw := &schemaWriter{v2: true, written: func(string) bool { return true }}
-	paths, schemas := &v2Section{m: m, to: m.out, begun: true}, &v2Section{m: m, to: m.definitions, begun: true}
-	if err := m.document(e.path, sw, paths, schemas); err != nil {
-		return nil, err
-	}
-	return &v2Part{hash: e.hash, paths: m.out.finish(), definitions: m.definitions.finish()}, nil
 }
 
 // document writes what the v3 document of a path says.
