@@ -184,7 +184,7 @@ func TestCursorsMirror(t *testing.T) {
 			mirror := state(snap)
 			seen := snap.Revision
 			for n := 0; n < writers*each; {
-				events, _, wake, err := cursor.Take(nil, 7)
+				events, _, wake, err := cursor.Take(context.Background(), nil, 7)
 				if err != nil {
 					t.Error(err)
 					return
@@ -245,7 +245,7 @@ func TestCursorReadsHistoryBeforeTheLog(t *testing.T) {
 	revs = append(revs, r.put("a", ""))
 	var got []int64
 	for len(got) < 7 {
-		events, _, _, err := cursor.Take(nil, 3)
+		events, _, _, err := cursor.Take(context.Background(), nil, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +268,7 @@ func TestCursorFallsOffTheLog(t *testing.T) {
 	for i := range 50 {
 		r.put("a", fmt.Sprint(i))
 	}
-	if _, _, _, err := cursor.Take(nil, 100); !errors.Is(err, ErrGone) {
+	if _, _, _, err := cursor.Take(context.Background(), nil, 100); !errors.Is(err, ErrGone) {
 		t.Fatalf("%v, want ErrGone", err)
 	}
 	if logs, _ := r.cache.Size(); logs > 2000 {
@@ -340,7 +340,7 @@ func TestResetSendsReadersAway(t *testing.T) {
 	r.put("a", "x")
 	_, cursor := table.SnapshotAndCursor()
 	r.cache.reset(r.cache.Applied())
-	if _, _, _, err := cursor.Take(nil, 1); !errors.Is(err, ErrGone) {
+	if _, _, _, err := cursor.Take(context.Background(), nil, 1); !errors.Is(err, ErrGone) {
 		t.Errorf("%v, want ErrGone", err)
 	}
 	if r.table().Get(key("a")) == nil {

@@ -8,13 +8,22 @@ import (
 	"github.com/pintle-io/pintle/internal/store"
 )
 
-// Cursor is a reader's place in a table's log. It belongs to one goroutine.
+// Cursor is a reader's place in a table's log, or, where it lags behind the log's beginning, in the store's history. It
+// belongs to one goroutine; whoever has made it closes it.
 type Cursor struct {
 	t    *Table
 	pos  uint64
 	life uint64
-	// early are events from before the log's beginning, read from the store's history.
-	early []*Event
+	past *past // not nil while the reader is behind the log's beginning
+}
+
+// past is a stream of the store's history that catches up with a log. It holds one batch of the store's at a time.
+type past struct {
+	stream   store.Watch
+	quiet    func() // ends the questions for progress
+	at       int64  // all events up to here were taken
+	batch    []store.Event
+	progress int64 // how far the batch goes
 }
 
 // SnapshotAndCursor is the latest state and a cursor that yields everything after it.
@@ -24,71 +33,116 @@ func (t *Table) SnapshotAndCursor() (Snapshot, *Cursor) {
 	return t.snapshot(), &Cursor{t: t, pos: t.base + uint64(len(t.log)), life: t.life}
 }
 
-// CursorAt is a cursor that yields the events after revision. Where the log does not reach back so far, the
-// store's history fills the gap. Errors: ErrGone, store.ErrCompacted.
+// CursorAt is a cursor that yields the events after revision. Where the log does not reach back so far, it begins in
+// the store's history; ctx is then that of all its life. Errors: ErrGone, store.ErrCompacted.
 func (t *Table) CursorAt(ctx context.Context, revision int64) (*Cursor, error) {
 	t.cache.mu.RLock()
-	cu := &Cursor{t: t, life: t.life, pos: t.base}
-	since := t.since
-	if revision >= since {
-		cu.pos += uint64(t.after(revision))
+	cu := &Cursor{t: t, life: t.life}
+	if revision >= t.since {
+		cu.pos = t.base + uint64(t.after(revision))
 		t.cache.mu.RUnlock()
 		return cu, nil
 	}
 	t.cache.mu.RUnlock()
-	var err error
-	cu.early, err = t.past(ctx, revision, since)
-	return cu, err
-}
-
-// past reads the table's events in (from, to] from the store's history.
-func (t *Table) past(ctx context.Context, from, to int64) ([]*Event, error) {
-	w, err := t.cache.cfg.Store.Watch(ctx, from)
+	w, err := t.cache.cfg.Store.Watch(ctx, revision)
 	if err != nil {
 		return nil, err
 	}
-	defer w.Close()
-	defer askProgress(ctx, w)()
-	var out []*Event
+	cu.past = &past{stream: w, quiet: askProgress(ctx, w), at: revision, progress: revision}
+	if err := cu.past.read(ctx); err != nil { // a revision that is gone is told here
+		cu.Close()
+		return nil, err
+	}
+	return cu, nil
+}
+
+// Close lets go of the store's history, if the cursor still reads it.
+func (cu *Cursor) Close() {
+	if p := cu.past; p != nil {
+		p.quiet()
+		p.stream.Close()
+		cu.past = nil
+	}
+}
+
+// read waits for the next batch.
+func (p *past) read(ctx context.Context) (err error) {
+	p.batch, p.progress, err = p.stream.Next(ctx)
+	return err
+}
+
+// take appends up to most of the table's events up to a revision, as far as the batch goes.
+func (p *past) take(t *Table, buf []*Event, most int, to int64) []*Event {
+	for most > 0 && len(p.batch) > 0 && p.batch[0].Revision <= to {
+		ev := &p.batch[0]
+		p.batch = p.batch[1:]
+		p.at = ev.Revision
+		if ev.Key.Prefix == t.prefix {
+			buf = append(buf, t.told(ev))
+			most--
+		}
+	}
+	switch {
+	case most == 0:
+	case len(p.batch) == 0:
+		p.at = max(p.at, min(p.progress, to))
+	default: // what comes next is in the log already
+		p.at = to
+	}
+	return buf
+}
+
+// told is a store's event as the log would have it.
+func (t *Table) told(ev *store.Event) *Event {
+	e := &Event{Revision: ev.Revision, Type: watch.Added}
+	if ev.Prev.Revision != 0 {
+		e.Prev = t.Record(ev.Prev)
+		e.Type = watch.Modified
+	}
+	if ev.Value == nil {
+		e.Type = watch.Deleted
+	} else {
+		e.Record = t.Record(store.Record{Key: ev.Key, Revision: ev.Revision, Value: ev.Value})
+	}
+	return e
+}
+
+// catchUp takes from the history until there is something, or the log reaches back to where the reader is. The log may
+// be trimmed meanwhile: then there is more to read.
+func (cu *Cursor) catchUp(ctx context.Context, buf []*Event, most int) ([]*Event, error) {
+	t, p := cu.t, cu.past
 	for {
-		events, progress, err := w.Next(ctx)
-		if err != nil {
-			return nil, err
+		t.cache.mu.RLock()
+		since, gone := t.since, cu.life != t.life
+		if !gone && p.at >= since {
+			cu.pos = t.base + uint64(t.after(p.at))
 		}
-		for i := range events {
-			ev := &events[i]
-			if ev.Revision > to {
-				return out, nil
+		t.cache.mu.RUnlock()
+		switch {
+		case gone:
+			return buf, ErrGone
+		case p.at >= since:
+			cu.Close()
+			return buf, nil
+		case len(p.batch) == 0:
+			if err := p.read(ctx); err != nil {
+				return buf, err
 			}
-			if ev.Key.Prefix != t.prefix {
-				continue
-			}
-			e := &Event{Revision: ev.Revision, Type: watch.Added}
-			if ev.Prev.Revision != 0 {
-				e.Prev = t.Record(ev.Prev)
-				e.Type = watch.Modified
-			}
-			if ev.Value == nil {
-				e.Type = watch.Deleted
-			} else {
-				e.Record = t.Record(store.Record{Key: ev.Key, Revision: ev.Revision, Value: ev.Value})
-			}
-			out = append(out, e)
 		}
-		if progress >= to {
-			return out, nil
+		if buf = p.take(t, buf, most, since); len(buf) > 0 {
+			return buf, nil
 		}
 	}
 }
 
-// Take appends up to most of the next events to buf. When it has taken all there are, drained is the revision
-// up to which the reader is complete, and wake is closed when there is more. Errors: ErrGone.
-func (cu *Cursor) Take(buf []*Event, most int) (events []*Event, drained int64, wake <-chan struct{}, err error) {
-	if len(cu.early) > 0 {
-		n := min(most, len(cu.early))
-		buf = append(buf, cu.early[:n]...)
-		cu.early = cu.early[n:]
-		return buf, 0, nil, nil
+// Take appends up to most of the next events to buf, which is empty. When it has taken all there are, drained is the
+// revision up to which the reader is complete, and wake is closed when there is more. It blocks only behind the log's
+// beginning. Errors: ErrGone, ErrEnded, what the store says of its history, the context's.
+func (cu *Cursor) Take(ctx context.Context, buf []*Event, most int) (events []*Event, drained int64, wake <-chan struct{}, err error) {
+	if cu.past != nil {
+		if buf, err = cu.catchUp(ctx, buf, most); err != nil || len(buf) > 0 {
+			return buf, 0, nil, err
+		}
 	}
 	t := cu.t
 	t.cache.mu.RLock()

@@ -110,7 +110,7 @@ func TestProgressIsAskedFor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if events, _, _, err := cu.Take(nil, 10); err != nil || len(events) != 1 || events[0].Revision != first {
+		if events, _, _, err := cu.Take(context.Background(), nil, 10); err != nil || len(events) != 1 || events[0].Revision != first {
 			t.Fatalf("took %v, %v", events, err)
 		}
 	}

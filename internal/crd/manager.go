@@ -129,7 +129,7 @@ func (m *Manager) follow(ctx context.Context) error {
 	m.reached(snap.Revision)
 	var buf []*cache.Event
 	for {
-		events, drained, wake, err := cursor.Take(buf[:0], 256)
+		events, drained, wake, err := cursor.Take(ctx, buf[:0], 256)
 		if err != nil {
 			return err
 		}

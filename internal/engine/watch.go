@@ -120,6 +120,9 @@ func tooOld(asked, oldest int64) error {
 
 // Close frees what the watch holds.
 func (w *Watch) Close() {
+	if w.cursor != nil {
+		w.cursor.Close()
+	}
 	if w.next != nil {
 		w.next.Stop()
 	}
@@ -154,13 +157,16 @@ func (w *Watch) Next(ctx context.Context) ([]Event, error) {
 		if err := w.holdBack(ctx); err != nil {
 			return nil, err
 		}
-		taken, drained, wake, err := w.cursor.Take(w.taken[:0], takeAtMost)
+		taken, drained, wake, err := w.cursor.Take(ctx, w.taken[:0], takeAtMost)
 		w.taken = taken
-		if errors.Is(err, cache.ErrEnded) {
+		switch {
+		case err == nil:
+		case errors.Is(err, cache.ErrEnded):
 			return nil, ErrWatchEnded
-		}
-		if err != nil {
+		case errors.Is(err, cache.ErrGone), errors.Is(err, store.ErrCompacted):
 			return nil, tooOld(w.told, w.told+1)
+		default:
+			return nil, err
 		}
 		for _, e := range taken {
 			w.tell(e)
