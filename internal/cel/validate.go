@@ -37,6 +37,7 @@ type Validator struct {
 	once     sync.Once // compiles
 	compiled []compiled
 	err      error // why nothing is
+	oldSelf  bool  // one of the rules compares with the stored value
 }
 
 type fieldValidator struct {
@@ -245,6 +246,7 @@ func (v *Validator) compile() {
 	v.compiled = make([]compiled, len(v.rules))
 	for i := range v.rules {
 		v.compiled[i] = c.compile(&v.rules[i], nil)
+		v.oldSelf = v.oldSelf || v.compiled[i].oldSelf
 	}
 }
 
@@ -267,6 +269,10 @@ func (v *Validator) runRules(r *run, path *field.Path, obj, old any, at ratchet)
 	}
 	vars := variables{self: valueOf(obj, v.node)}
 	optional := variables{self: vars.self, old: types.OptionalNone}
+	if v.oldSelf && old != nil {
+		vars.old = valueOf(old, v.node)
+		optional.old = types.OptionalOf(vars.old)
+	}
 	for i := range v.compiled {
 		c := &v.compiled[i]
 		mayMiss := c.rule.OptionalOldSelf != nil && *c.rule.OptionalOldSelf
@@ -279,10 +285,6 @@ func (v *Validator) runRules(r *run, path *field.Path, obj, old any, at ratchet)
 		case c.oldSelf && old == nil && !mayMiss:
 			continue // nothing to compare with
 		}
-		if c.oldSelf && old != nil && vars.old == nil {
-			vars.old = valueOf(old, v.node)
-			optional.old = types.OptionalOf(vars.old)
-		}
 		use := &vars
 		if mayMiss {
 			use = &optional
@@ -293,7 +295,8 @@ func (v *Validator) runRules(r *run, path *field.Path, obj, old any, at ratchet)
 			}
 			continue
 		}
-		if v.refuse(r, c, path, obj, use, at); r.budget < 0 {
+		// A messageExpression is given oldSelf as it is, whatever optionalOldSelf says.
+		if v.refuse(r, c, path, obj, &vars, at); r.budget < 0 {
 			return
 		}
 	}

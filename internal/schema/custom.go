@@ -14,6 +14,7 @@ type Custom struct {
 
 	free     bool // there is no schema
 	preserve bool // preserveUnknownFields of the CustomResourceDefinition: nothing is pruned
+	rules    ruleSet
 }
 
 // Prune drops what the schema does not know, and nulls where there may be none unless a default is to replace them, and
@@ -143,7 +144,10 @@ func blocks(found field.ErrorList) bool {
 // hasRules says that there are x-kubernetes-validations at or below the root.
 func (c *Custom) hasRules() bool { return c.Root.below&belowRules != 0 }
 
-// validateRules is the findings of x-kubernetes-validations.
+// validateRules is the findings of x-kubernetes-validations. Those that are tolerated go to the context's warnings.
 func (c *Custom) validateRules(ctx context.Context, obj, old map[string]any) field.ErrorList {
-	return nil
+	if !c.hasRules() {
+		return nil
+	}
+	return c.rules.validate(ctx, c.Root, obj, old)
 }
