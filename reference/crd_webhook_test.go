@@ -111,10 +111,12 @@ type teller struct {
 const (
 	asTable = "application/json;as=Table;g=meta.k8s.io;v=v1"
 	asMeta  = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+	asMetas = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 )
 
 var volatile = []*regexp.Regexp{
 	regexp.MustCompile(`"(uid|resourceVersion|creationTimestamp|time|lastTransitionTime|continue)":"[^"]*"`),
+	regexp.MustCompile(`(creationTimestamp|time|resourceVersion|uid|lastTransitionTime): .*`),
 	regexp.MustCompile(`UID in (precondition|object meta): [-0-9a-f]+`),
 }
 
@@ -199,7 +201,7 @@ func (s *teller) doors(hook *httptest.Server) {
 		s.tell("GET", v, "", asTable, "")
 		s.tell("GET", v+"?includeObject=None", "", asTable, "")
 		for _, selector := range []string{"spec.color=red", "spec.paint.color=blue", "spec.color!=red", "spec.size=3", "metadata.name=a", "metadata.namespace=default", "spec.paint.color="} {
-			s.tell("GET", v+"?fieldSelector="+strings.ReplaceAll(selector, "=", "%3D"), "", asMeta+"List", "")
+			s.tell("GET", v+"?fieldSelector="+strings.ReplaceAll(selector, "=", "%3D"), "", asMetas, "")
 		}
 	}
 	merge, apply := "application/merge-patch+json", "application/apply-patch+yaml"
@@ -265,7 +267,7 @@ func (s *teller) failing(plural string) {
 	s.tell("GET", v2+"/a/scale", "", "", "")
 	s.tell("DELETE", v2+"/a", "", "", "")
 	s.tell("DELETE", v2, "", "", "")
-	s.tell("GET", v1, "", asMeta+"List", "")
+	s.tell("GET", v1, "", asMetas, "")
 	s.tell("DELETE", v1+"/a", "", "", "")
 }
 

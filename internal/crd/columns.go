@@ -1,4 +1,3 @@
-// Package crd turns CustomResourceDefinitions into resources.
 package crd
 
 import (

@@ -189,7 +189,9 @@ func (c *converter) response(answer *answer, uid types.UID) ([]json.RawMessage, 
 	return r.Objects, nil
 }
 
-// accept takes over what a webhook has made of the objects: their own metadata stays, but for labels and annotations.
+// accept takes over what a webhook has made of the objects: their own metadata stays, but for labels and annotations. The
+// words are those for one object even where there are many: the reference reads lists object by object, so it is what
+// its clients see.
 func accept(kind schema.GroupVersionKind, in []*unstructured.Unstructured, raw []json.RawMessage, to string) ([]*unstructured.Unstructured, error) {
 	if len(raw) != len(in) {
 		return nil, fmt.Errorf("conversion webhook for %v returned %d objects, expected %d", kind, len(raw), len(in))
@@ -201,26 +203,17 @@ func accept(kind schema.GroupVersionKind, in []*unstructured.Unstructured, raw [
 	out := make([]*unstructured.Unstructured, len(in))
 	for i, b := range raw {
 		u, err := decodeConverted(b, gv.WithKind(kind.Kind))
-		what, metadata := fmt.Sprintf("converted object at index %d", i), fmt.Sprintf("metadata in object at index %d", i)
-		if len(in) == 1 {
-			if err != nil {
-				return nil, err
-			}
-			what, metadata = "object", "metadata"
-		}
-		if err == nil {
-			if err = sameKind(u, gv, in[i].GetKind()); err != nil && len(in) == 1 {
-				what = "object at index 0"
-			}
-		}
-		if err == nil {
-			err = sameIdentity(in[i], u)
-		}
 		if err != nil {
-			return nil, fmt.Errorf("conversion webhook for %v returned invalid %s: %v", kind, what, err)
+			return nil, err
+		}
+		if err := sameKind(u, gv, in[i].GetKind()); err != nil {
+			return nil, fmt.Errorf("conversion webhook for %v returned invalid object at index 0: %v", kind, err)
+		}
+		if err := sameIdentity(in[i], u); err != nil {
+			return nil, fmt.Errorf("conversion webhook for %v returned invalid object: %v", kind, err)
 		}
 		if err := keepMetadata(in[i], u); err != nil {
-			return nil, fmt.Errorf("conversion webhook for %v returned invalid %s: %v", kind, metadata, err)
+			return nil, fmt.Errorf("conversion webhook for %v returned invalid metadata: %v", kind, err)
 		}
 		out[i] = u
 	}

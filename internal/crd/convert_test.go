@@ -43,9 +43,16 @@ type conversionCase struct {
 	Error  string            `json:"error"`
 }
 
-// differs are the cases in which pintle answers otherwise, and what it says.
+// differs are the cases in which pintle answers otherwise: of many objects at once the reference's converter tells the
+// index, but nothing in it converts many at once that were not of the same version before; see accept.
 var differs = map[string]string{
-	"two, one from nowhere": "request to convert CR from an invalid group/version: example.com/v9", // a list has no index in a batch
+	"two, one from nowhere":              "request to convert CR from an invalid group/version: example.com/v9",
+	"two, in the wrong order":            "conversion webhook for example.com/v1, Kind=Thing returned invalid object: must have the same name: a != b",
+	"two, the second of the old version": "conversion webhook for example.com/v1, Kind=Thing returned invalid object at index 0: invalid groupVersion (expected example.com/v2, received example.com/v1)",
+	"two, the second of another kind":    "conversion webhook for example.com/v1, Kind=Thing returned invalid object at index 0: invalid kind (expected Thing, received Other)",
+	"two, the second is null":            "unexpected end of JSON input",
+	"two, the second without metadata":   "conversion webhook for example.com/v1, Kind=Thing returned invalid object: must have the same name: b != ",
+	"two, the second has bad labels":     "conversion webhook for example.com/v1, Kind=Thing returned invalid metadata: metadata.labels[a] must be a string, but is int64 in converted object",
 }
 
 func TestConversionsLikeTheReference(t *testing.T) {

@@ -68,7 +68,7 @@ func (m *Manager) resourceOf(d *document, rec *cache.Record) (*resource.Resource
 	for i := range s.Versions {
 		k.versions[i], r.Versions[i] = m.versionOf(d, &s.Versions[i], rec)
 		if len(s.Versions) > 1 { // otherwise there is nothing to convert to
-			r.Versions[i].Convert = k.convert
+			r.Versions[i].Convert, r.Versions[i].Remote = k.convert, k.converter.remote()
 		}
 	}
 	return r, k.converter
