@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -227,19 +229,20 @@ func (s *teller) scales(doors, merge, apply string) {
 	s.tell("GET", doors+"/a/scale", "", asTable, "")
 	s.tell("GET", doors+"/c/scale", "", "", "")
 	s.tell("GET", doors+"/c/scale", "", asTable, "")
-	s.tell("PUT", doors+"/a/scale?fieldManager=scaler", "", "", scale("a", `},"spec":{"replicas":7}`)+"}")
-	s.tell("PUT", doors+"/a/scale", "", "", scale("a", `},"spec":{"replicas":-1}`)+"}")
-	s.tell("PUT", doors+"/a/scale", "", "", scale("a", `,"resourceVersion":"1"},"spec":{"replicas":1}`)+"}")
-	s.tell("PUT", doors+"/a/scale", "", "", scale("a", `,"uid":"11111111-1111-1111-1111-111111111111"},"spec":{"replicas":1}`)+"}")
-	s.tell("PUT", doors+"/a/scale", "", "", scale("b", `},"spec":{"replicas":1}`)+"}")
+	s.tell("PUT", doors+"/a/scale?fieldManager=scaler", "", "", scale("a", `},"spec":{"replicas":7}`))
+	s.tell("PUT", doors+"/a/scale", "", "", scale("a", `},"spec":{"replicas":-1}`))
+	s.tell("PUT", doors+"/a/scale", "", "", scale("a", `,"resourceVersion":"1"},"spec":{"replicas":1}`))
+	s.tell("PUT", doors+"/a/scale", "", "", scale("a", `,"uid":"11111111-1111-1111-1111-111111111111"},"spec":{"replicas":1}`))
+	s.tell("PUT", doors+"/a/scale", "", "", scale("b", `},"spec":{"replicas":1}`))
 	s.tell("PUT", doors+"/a/scale", "", "", `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}`)
-	s.tell("PUT", doors+"/none/scale", "", "", scale("none", `},"spec":{"replicas":1}`)+"}")
-	s.tell("PUT", doors+"/a/scale?dryRun=All", "", "", scale("a", `},"spec":{"replicas":9}`)+"}")
+	s.tell("PUT", doors+"/none/scale", "", "", scale("none", `},"spec":{"replicas":1}`))
+	s.tell("PUT", doors+"/a/scale?dryRun=All", "", "", scale("a", `},"spec":{"replicas":9}`))
 	s.tell("PATCH", doors+"/a/scale?fieldManager=patcher", merge, "", `{"spec":{"replicas":8}}`)
 	s.tell("PATCH", doors+"/a/scale", merge, "", `{"spec":{"replicas":-8}}`)
+	s.tell("PATCH", doors+"/a/scale?fieldManager=applier&force=true", apply, "", scale("a", `},"spec":{"replicas":5}`))
+	s.tell("PATCH", doors+"/a/scale?fieldManager=another", apply, "", scale("a", `},"spec":{"replicas":6}`))
 	s.tell("PATCH", doors+"/a/scale", merge, "", `{"spec":null}`)
-	s.tell("PATCH", doors+"/a/scale?fieldManager=applier&force=true", apply, "", scale("a", `},"spec":{"replicas":5}`)+"}")
-	s.tell("PATCH", doors+"/a/scale?fieldManager=another", apply, "", scale("a", `},"spec":{"replicas":6}`)+"}")
+	s.tell("PATCH", doors+"/a/scale?dryRun=All&fieldManager=nobody", apply, "", scale("a", `},"spec":{"replicas":5}`))
 	s.tell("PATCH", doors+"/a/scale", "application/strategic-merge-patch+json", "", `{"spec":{"replicas":4}}`)
 	s.tell("PATCH", doors+"/c/scale", merge, "", `{"metadata":{"labels":{"a":"b"}}}`)
 	s.tell("PATCH", doors+"/c/scale?fieldManager=first", merge, "", `{"spec":{"replicas":2}}`)
@@ -315,7 +318,9 @@ func tellers(t *testing.T, hook, down string) [2]*teller {
 }
 
 // otherwise is where pintle answers otherwise, and why.
-var otherwise = map[string]string{}
+var otherwise = map[string]string{
+	"PATCH /apis/example.com/v1/namespaces/default/doors/a/scale?dryRun=All&fieldManager=nobody application/apply-patch+yaml": "the reference cannot apply a scale whose replicas nobody owns: it takes the custom resource's converter for one of scales",
+}
 
 func compareAsked(t *testing.T, said [2][]asked) {
 	if len(said[0]) != len(said[1]) {
@@ -327,7 +332,7 @@ func compareAsked(t *testing.T, said [2][]asked) {
 		if want.answer == got.answer {
 			continue
 		}
-		if why := otherwise[want.request]; why != "" {
+		if slices.ContainsFunc(slices.Collect(maps.Keys(otherwise)), func(r string) bool { return strings.HasPrefix(want.request, r+" ") }) {
 			continue
 		}
 		differ++

@@ -34,6 +34,10 @@ func (a *attempt) deleteOnce(ctx context.Context, o *metav1.DeleteOptions) (res 
 	if a.old == nil {
 		return res, false, t.notFound()
 	}
+	// What cannot be shown to the client cannot be deleted by him.
+	if err := cache.Convert(ctx, []*cache.Record{a.old}, t.Version); err != nil {
+		return res, false, err
+	}
 	old, err := a.old.Object()
 	if err != nil {
 		return res, false, err

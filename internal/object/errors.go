@@ -29,6 +29,11 @@ type KindError struct {
 // schemeName is what the reference, as it is built from its module, calls its type registry in messages.
 const schemeName = "pkg/runtime/scheme.go:111"
 
+// Unregistered is the text for a Go type that the reference's registry at hand does not have.
+func Unregistered(goType string) string {
+	return fmt.Sprintf("no kind is registered for the type %s in scheme %q", goType, schemeName)
+}
+
 // Error is the text for a kind that the server does not have.
 func (e *KindError) Error() string {
 	return fmt.Sprintf("no kind %q is registered for version %q in scheme %q", e.Got.Kind, e.Got.GroupVersion(), schemeName)

@@ -57,6 +57,10 @@ func (c *call) bodyCodec() *object.Codec {
 func (c *call) decode(e object.Encoding, body []byte, fieldValidation string) (object.Object, error) {
 	codec := c.bodyCodec()
 	obj, found, err := codec.Decode(e, body, fieldValidation != metav1.FieldValidationIgnore)
+	if scale := codec.New != nil && c.t.Version.Codec.New == nil; scale && (err != nil || len(found) > 0 && fieldValidation == metav1.FieldValidationStrict) {
+		// The reference fails to find the words for a bad scale of a custom resource.
+		return nil, apierrors.NewBadRequest(object.Unregistered("v1.Scale"))
+	}
 	if err != nil {
 		return nil, apierrors.NewBadRequest(c.refusal(codec, err, body))
 	}

@@ -294,11 +294,7 @@ func recordBytes(buf *[]byte, r *cache.Record, v *resource.Version, m media) ([]
 		*buf = object.AppendServed((*buf)[:0], r.Value, &r.Head, r.Revision)
 		return *buf, nil
 	}
-	b, err := r.Bytes(v, m.enc, m.shape())
-	if err != nil {
-		return nil, fmt.Errorf("encoding %s: %w", r.Key, err)
-	}
-	return b, nil
+	return r.Bytes(v, m.enc, m.shape())
 }
 
 // writeRaw answers with bytes as they are.

@@ -117,6 +117,10 @@ func (c *call) serve(row resource.Row) {
 	}
 	switch {
 	case verb == 0, at == everywhere && !lists, !verbs.Has(verb) && !(lists && verbs.Has(resource.List)), in.Special == "watch" && !lists:
+		if at == subresource && row.Version.Codec.New == nil {
+			c.fail(apierrors.NewMethodNotSupported(c.t.GR(), in.Verb)) // no router stands before custom resources there
+			return
+		}
 		c.fail(methodNotAllowed())
 		return
 	}
