@@ -193,6 +193,7 @@ func BenchmarkScale(b *testing.B) {
 				}
 				b.StopTimer()
 				b.ReportMetric(heap()-before, "B-held")
+				runtime.KeepAlive(s)
 			})
 		}
 	}
