@@ -3,9 +3,11 @@ package discovery
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -206,4 +208,32 @@ func heap() float64 {
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapAlloc)
+}
+
+// TestConcurrent asks for everything while the catalog changes.
+func TestConcurrent(t *testing.T) {
+	s := newScale(5)
+	var c resource.Catalog
+	c.Set(s.snapshot.Groups)
+	o, d := testOpenAPI(), New(c.Load, nil)
+	o.Snapshot, o.Custom, o.CustomHash, o.room = c.Load, func(*resource.Version) CustomSchema { return CustomSchema{} }, s.o.CustomHash, 1
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			for range 5 {
+				for h, path := range map[http.Handler]string{o: v2Path, d: "/apis"} {
+					if w := ask(h, "GET", path, "Accept", askAggregated+",application/json", "Accept-Encoding", "gzip"); w.Code != 200 {
+						t.Errorf("%s: %d", path, w.Code)
+					}
+				}
+				ask(o, "GET", openapiRoot)
+				ask(o, "GET", fmt.Sprintf("%s/apis/kind%04d.example.com/v1", openapiRoot, i))
+			}
+		})
+	}
+	for range 5 {
+		s.change()
+		c.Set(s.snapshot.Groups)
+	}
+	wg.Wait()
 }
