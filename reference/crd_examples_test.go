@@ -32,4 +32,16 @@ var crdExamples = []string{
  "schema":{"openAPIV3Schema":{"type":"object","x-kubernetes-validations":[{"rule":"self.spec.a > 0","message":"m","reason":"FieldValueForbidden","fieldPath":".spec.a"}],
   "properties":{"spec":{"type":"object","properties":{"a":{"type":"integer"},"s":{"type":"string","maxLength":10,"x-kubernetes-validations":[{"rule":"self == oldSelf","messageExpression":"'no ' + self"}]},
    "l":{"type":"array","maxItems":5,"items":{"type":"string","maxLength":4,"x-kubernetes-validations":[{"rule":"self.startsWith('x')","optionalOldSelf":true}]}}}}}}}}]}}`,
+
+	// Defaults: in lists, in embedded resources and their metadata, of maps, of what preserves unknown fields.
+	`{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"defs.example.com"},"spec":{
+"group":"example.com","names":{"plural":"defs","kind":"Def"},"scope":"Namespaced","preserveUnknownFields":false,"conversion":{"strategy":"Webhook","webhook":{"conversionReviewVersions":["v1beta1"],"clientConfig":{"url":"https://a/b"}}},
+"versions":[{"name":"v1","served":true,"storage":true,
+ "schema":{"openAPIV3Schema":{"type":"object","properties":{
+  "e":{"type":"object","x-kubernetes-embedded-resource":true,"x-kubernetes-preserve-unknown-fields":true,"default":{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","nope":1},"data":{"k":1.50}},
+   "properties":{"metadata":{"type":"object","default":{"name":"x"},"properties":{"labels":{"type":"object","default":{"a":"b"},"additionalProperties":{"type":"string"}},"name":{"type":"string","default":"n"}}},"kind":{"type":"string","default":"K"}}},
+  "o":{"type":"object","default":{"a":{"b":[1,2]},"t":"2020-01-02T03:04:05Z"},"properties":{"t":{"type":"string","format":"date-time"},"a":{"type":"object","default":{},"properties":{"b":{"type":"array","default":[3],"maxItems":2,"items":{"type":"integer","default":4,"maximum":5}}}}}},
+  "n":{"type":"string","nullable":true,"default":"v","pattern":"^v","enum":["v","w"]}}}}},
+ {"name":"v2","served":true,"storage":false,"selectableFields":[{"jsonPath":".a"},{"jsonPath":".b"},{"jsonPath":".c"},{"jsonPath":".d"},{"jsonPath":".e"},{"jsonPath":".f"},{"jsonPath":".g"},{"jsonPath":".h"}],
+  "schema":{"openAPIV3Schema":{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"},"c":{"type":"string"},"d":{"type":"string"},"e":{"type":"integer"},"f":{"type":"string"},"g":{"type":"boolean"},"h":{"type":"string"},"i":{"type":"object","additionalProperties":{"type":"string"}}}}}}]}}`,
 }

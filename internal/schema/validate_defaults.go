@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -20,6 +21,20 @@ func ValidateDefaults(ctx context.Context, path *field.Path, openAPIV3Schema []b
 	d := defaultsCheck{ctx: ctx, wantPruned: wantPruned}
 	d.node(path, c.Root, c.Root, nil)
 	return d.found, nil
+}
+
+// CoerceDefault is the default value of an openAPIV3Schema as JSON, with the metadata of the embedded resources in it in
+// order. The value must have been found valid.
+func CoerceDefault(openAPIV3Schema []byte) ([]byte, error) {
+	c, err := compile(openAPIV3Schema, false)
+	if err != nil {
+		return nil, err
+	}
+	v := c.Root.Limits.Default
+	if err := coerceValue(nil, c.Root, v, false); err != nil {
+		return nil, err
+	}
+	return utiljson.Marshal(v)
 }
 
 // UnprunedDefaults says whether a structural openAPIV3Schema has default values with fields that it does not know.

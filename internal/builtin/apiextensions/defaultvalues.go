@@ -18,11 +18,36 @@ func (v *validator) defaults(root *v1beta1.JSONSchemaProps, at *field.Path) fiel
 	doc, err := json.Marshal(root)
 	if err == nil {
 		var errs field.ErrorList
-		if errs, err = schema.ValidateDefaults(v.ctx, at, doc, v.wantPruned); err == nil {
+		if errs, err = schema.ValidateDefaults(v.ctx, at, doc, v.wantPruned); err == nil && len(errs) == 0 {
+			err = coerceDefaults(root)
+		}
+		if err == nil {
 			return errs
 		}
 	}
 	return field.ErrorList{field.Invalid(at, "", err.Error())}
+}
+
+// coerceDefaults puts the metadata of the embedded resources that are default values in order, for good: that is how the
+// reference stores them.
+func coerceDefaults(root *v1beta1.JSONSchemaProps) (err error) {
+	embedded := func(s *v1beta1.JSONSchemaProps) bool { return s.XEmbeddedResource }
+	if !definition.Any(root, embedded) {
+		return nil
+	}
+	definition.Any(root, func(s *v1beta1.JSONSchemaProps) bool {
+		if s.Default == nil || !definition.Any(s, embedded) {
+			return false
+		}
+		var doc, value []byte
+		if doc, err = json.Marshal(s); err == nil {
+			if value, err = schema.CoerceDefault(doc); err == nil {
+				s.Default.Raw = value
+			}
+		}
+		return err != nil
+	})
+	return err
 }
 
 // unprunedDefaults says whether a schema that was stored has default values with fields that it does not know.
