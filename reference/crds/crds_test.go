@@ -2,9 +2,11 @@ package crds
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +19,7 @@ var (
 	self   = flag.Bool("self", false, "compare another reference instead of pintle, to test the test")
 	count  = flag.Int("n", recorded, "objects of the fuzz stage; another number than recorded needs -live")
 	seed   = flag.Uint64("seed", 1, "seed of the fuzz stage; another number needs -live")
+	texts  = flag.String("texts", "", "file for the reference's answers in full: -record and -live write it, other runs show differences by it")
 	show   = flag.Int("show", 40, "differences shown in a stage")
 	only   = flag.String("stages", "definitions,samples,documents,fuzz,ratchet", "stages to have")
 )
@@ -90,6 +93,9 @@ func converse(t *testing.T, stages []stage) {
 	if *record || *live {
 		ask(t, &conversation{Corpus: c, target: startReference(t), known: known}, stages)
 	}
+	if err := keepTexts(known); err != nil {
+		t.Fatal(err)
+	}
 	if *record {
 		return
 	}
@@ -106,6 +112,33 @@ func converse(t *testing.T, stages []stage) {
 			})
 		}
 	}
+}
+
+// keepTexts writes or reads the file of answers in full.
+func keepTexts(known map[string]*recording) error {
+	if *texts == "" {
+		return nil
+	}
+	all := map[string]map[string]string{}
+	data, err := os.ReadFile(*texts)
+	if err == nil {
+		err = json.Unmarshal(data, &all)
+	}
+	if !*record && !*live {
+		for name, r := range known {
+			r.texts = all[name]
+		}
+		return err
+	}
+	for name, r := range known {
+		if r != nil && len(r.texts) > 0 {
+			all[name] = r.texts
+		}
+	}
+	if data, err = json.Marshal(all); err != nil {
+		return err
+	}
+	return os.WriteFile(*texts, data, 0o644)
 }
 
 // ask has the stages with the reference; what it answers is what is known from then on.

@@ -141,16 +141,9 @@ func statusOf(body []byte) ([]byte, string) {
 	}
 	s := object(o, "status")
 	var note []string
-	conditions := list(s, "conditions")
-	if strings.HasSuffix(text(o, "spec", "group"), ".k8s.io") {
-		// Two controllers of the reference race for the first place.
-		slices.SortStableFunc(conditions, func(a, b any) int {
-			return strings.Compare(text(a.(map[string]any), "type"), text(b.(map[string]any), "type"))
-		})
-	}
-	for _, c := range conditions {
+	stripConditions(o)
+	for _, c := range list(s, "conditions") {
 		c, _ := c.(map[string]any)
-		delete(c, "lastTransitionTime")
 		note = append(note, fmt.Sprintf("%s=%s(%s)", text(c, "type"), text(c, "status"), text(c, "reason")))
 	}
 	note = append(note, fmt.Sprint(s["storedVersions"]))

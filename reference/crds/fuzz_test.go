@@ -181,7 +181,7 @@ func (g *generator) spoil(o map[string]any, k kind) {
 	all = slices.DeleteFunc(all, func(p place) bool {
 		s, _ := p.value.(string)
 		m, _ := p.value.(map[string]any)
-		fixed := s != "" && (s == revision || s == text(o, "apiVersion") || s == text(o, "kind") || s == text(meta, "name")) || m != nil && m["name"] != nil && m["name"] == meta["name"]
+		fixed := s != "" && (s == revision || s == text(o, "apiVersion") || s == text(o, "kind") || s == text(meta, "name")) || m != nil && text(m, "name") != "" && text(m, "name") == text(meta, "name")
 		return fixed && g.chance(0.97) || p.schema == nil && g.chance(0.7)
 	})
 	if len(all) == 0 {
