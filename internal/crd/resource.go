@@ -57,7 +57,7 @@ func (m *Manager) resourceOf(d *document, rec *cache.Record) (*resource.Resource
 		Names: resource.Names{Plural: names.Plural, Singular: names.Singular, Kind: names.Kind, ListKind: names.ListKind,
 			Short: names.ShortNames, Categories: names.Categories},
 		Verbs: resource.Standard, Prefix: s.Group + "/" + names.Plural,
-		Rules:    resource.Rules{InRequestVersion: true},
+		Rules:    resource.Rules{InRequestVersion: true, UpdateTrustsMeta: true},
 		Versions: make([]resource.Version, len(s.Versions)),
 		Prepare:  k.prepare, Validate: k.validate, Warn: k.warn, Also: k.also,
 	}
@@ -268,6 +268,9 @@ func (k *kind) also(_ context.Context, c *resource.Change) ([]resource.Guard, []
 
 // validate is the rules of the schema of the request's version, in the reference's order.
 func (k *kind) validate(ctx context.Context, c *resource.Change) field.ErrorList {
+	if got, want := c.New.GetObjectKind().GroupVersionKind().Kind, c.Version.Codec.Kind.Kind; got != want {
+		return field.ErrorList{field.Invalid(field.NewPath("kind"), got, "must be "+want)}
+	}
 	v := k.version(c.Version)
 	s, obj := v.schema(), tree(c.New)
 	var old map[string]any
@@ -277,11 +280,11 @@ func (k *kind) validate(ctx context.Context, c *resource.Change) field.ErrorList
 	}
 	if c.Sub != nil && c.Sub.Name == "status" {
 		errs := append(s.ValidateStatusValues(obj, old), scaleStatusErrors(v.scale, obj)...)
-		return append(errs, s.ValidateStatusRest(ctx, obj, old, errs)...)
+		return append(errs, s.ValidateStatusRest(ctx, obj, old, slices.Concat(c.Found, errs))...)
 	}
 	errs := append(s.ValidateValues(obj, old), scaleSpecErrors(v.scale, obj)...)
 	errs = append(errs, scaleStatusErrors(v.scale, obj)...)
-	return append(errs, s.ValidateRest(ctx, obj, old, errs)...)
+	return append(errs, s.ValidateRest(ctx, obj, old, slices.Concat(c.Found, errs))...)
 }
 
 // warn tells of new finalizers whose names may meet with those of others.

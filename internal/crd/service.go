@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	v1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/pintle-io/pintle/internal/engine"
 	"github.com/pintle-io/pintle/internal/object"
@@ -43,6 +44,9 @@ func (m *Manager) converter(d *document) *converter {
 // Resolve finds where a Service can be reached: at its cluster IP, or, where it has none, at one of its endpoints.
 func (m *Manager) Resolve(ctx context.Context, namespace, name string, port int32) (*url.URL, error) {
 	obj, err := m.core(ctx, "services", namespace, name)
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("service %q not found", name) // a lister's words
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -23,12 +23,14 @@ func validate(ctx context.Context, c *resource.Change) error {
 	switch {
 	case c.Op == resource.OpCreate:
 		errs = m.kind()
+		c.Found = errs
 	default:
 		errs = m.common()
 		if len(errs) == 0 && m.same() && len(m.finalizers()) == 0 {
 			break
 		}
-		errs = append(errs, validation.ValidateObjectMetaAccessorUpdate(c.New, c.Old, m.at)...)
+		c.Found = validation.ValidateObjectMetaAccessorUpdate(c.New, c.Old, m.at)
+		errs = append(errs, c.Found...)
 		errs = append(errs, m.update()...)
 		if !m.Resource.Rules.UpdateTrustsMeta {
 			errs = append(errs, m.kind()...)
@@ -45,7 +47,11 @@ func validate(ctx context.Context, c *resource.Change) error {
 	if len(errs) == 0 {
 		return nil
 	}
-	return apierrors.NewInvalid(c.Version.Codec.Kind.GroupKind(), c.New.GetName(), errs)
+	kind := c.Version.Codec.Kind.GroupKind()
+	if got := c.New.GetObjectKind().GroupVersionKind().Kind; c.Version.Codec.New == nil && got != "" {
+		kind.Kind = got // it may be a wrong one
+	}
+	return apierrors.NewInvalid(kind, c.New.GetName(), errs)
 }
 
 // same says whether an update leaves alone what the rules of updates are about. An object that is being deleted is

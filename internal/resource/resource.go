@@ -343,6 +343,8 @@ type Change struct {
 	Body      object.Object // for Subresource.Do
 	DryRun    bool
 	Now       time.Time
+	// Found is what was found wrong with metadata, for a Validate whose rules depend on it.
+	Found field.ErrorList
 	// Lacking is set by Prepare when what is left is not yet what is read back: Restore brings more.
 	Lacking bool
 }

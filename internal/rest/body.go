@@ -8,6 +8,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/pintle-io/pintle/internal/object"
@@ -64,10 +65,11 @@ func (c *call) decode(e object.Encoding, body []byte, fieldValidation string) (o
 	if err != nil {
 		return nil, apierrors.NewBadRequest(c.refusal(codec, err, body))
 	}
-	if f := c.t.Version.Prune; f != nil && codec == c.t.Version.Codec && obj.GetObjectKind().GroupVersionKind() == codec.Kind {
-		unknown, err := f(obj, fieldValidation != metav1.FieldValidationIgnore)
+	if codec == c.t.Version.Codec {
+		unknown, err := c.prune(obj, fieldValidation != metav1.FieldValidationIgnore)
 		if err != nil {
-			return nil, apierrors.NewBadRequest(codec.BadRequest(err, body))
+			got := obj.GetObjectKind().GroupVersionKind()
+			return nil, apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %v", got.Kind, got.Version, codec.Kind.Kind, err))
 		}
 		found = append(found, unknown...)
 	}
@@ -84,13 +86,30 @@ func (c *call) decode(e object.Encoding, body []byte, fieldValidation string) (o
 	if codec.New == nil {
 		if got := obj.GetObjectKind().GroupVersionKind(); got.GroupVersion() != codec.Kind.GroupVersion() {
 			return nil, apierrors.NewBadRequest(wrongVersion(got.GroupVersion(), codec.Kind.GroupVersion()))
-		} else if got.Kind != codec.Kind.Kind {
+		} else if got.Kind != codec.Kind.Kind && c.t.Version.Prune == nil { // a custom kind's validation says it
 			return nil, apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: no kind %q is registered for version %q",
 				got.Kind, got.Version, codec.Kind.Kind, got.Kind, got.GroupVersion()))
 		}
 	}
 	c.mark("decoded")
 	return obj, nil
+}
+
+// prune drops from a custom object what its schema does not know; it refuses what has no proper metadata.
+func (c *call) prune(obj object.Object, report bool) (unknown []string, err error) {
+	prune := c.t.Version.Prune
+	if prune == nil {
+		return nil, nil
+	}
+	if u, ok := obj.(*unstructured.Unstructured); ok {
+		if v, ok := u.Object["apiVersion"]; ok && v == nil {
+			return nil, errors.New(".apiVersion accessor error: <nil> is of the type <nil>, expected string")
+		}
+	}
+	if obj.GetObjectKind().GroupVersionKind() != c.t.Version.Codec.Kind {
+		return nil, nil
+	}
+	return prune(obj, report)
 }
 
 // warnDecoding warns of one finding of strict decoding. YAML's are told together, a line each.
