@@ -67,6 +67,10 @@ func strip(o map[string]any) {
 			delete(m, "time")
 		}
 	}
+	sortByJSON(list(meta, "managedFields")) // by time, otherwise
+	if o["kind"] == "APIResourceList" {
+		sortByJSON(list(o, "resources")) // in a map's order, otherwise
+	}
 	if o["kind"] == "CustomResourceDefinition" {
 		stripConditions(o)
 	}
@@ -108,14 +112,18 @@ func stripTable(o map[string]any) {
 	}
 }
 
-// normalStatus sorts the causes and the parts of the message, and returns the message.
-func normalStatus(o map[string]any) string {
-	delete(object(o, "details"), "uid")
-	slices.SortFunc(list(o, "details", "causes"), func(a, b any) int {
+func sortByJSON(l []any) {
+	slices.SortFunc(l, func(a, b any) int {
 		x, _ := json.Marshal(a)
 		y, _ := json.Marshal(b)
 		return bytes.Compare(x, y)
 	})
+}
+
+// normalStatus sorts the causes and the parts of the message, and returns the message.
+func normalStatus(o map[string]any) string {
+	delete(object(o, "details"), "uid")
+	sortByJSON(list(o, "details", "causes"))
 	message := text(o, "message")
 	if head, tail, ok := strings.Cut(message, ": ["); ok && strings.HasSuffix(tail, "]") {
 		parts := strings.Split(strings.TrimSuffix(tail, "]"), ", ")

@@ -45,21 +45,20 @@ type exchange struct {
 const revision = "@revision@"
 
 // revised puts the resourceVersion in: no update of a custom object goes without.
-func (e exchange) revised(ctx context.Context, t *target) ([]byte, error) {
+func (e exchange) revised(ctx context.Context, t *target) (body []byte, version string, err error) {
 	if !bytes.Contains(e.body, []byte(revision)) {
-		return e.body, nil
+		return e.body, "", nil
 	}
 	path, _, _ := strings.Cut(e.path, "?")
 	a, err := t.do(ctx, http.MethodGet, path, nil)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	o, _ := decode(a.body)
-	version := text(o, "metadata", "resourceVersion")
-	if version == "" {
+	if version = text(o, "metadata", "resourceVersion"); version == "" {
 		version = "1" // there is no such object, and an answer that says so
 	}
-	return bytes.ReplaceAll(e.body, []byte(revision), []byte(version)), nil
+	return bytes.ReplaceAll(e.body, []byte(revision), []byte(version)), version, nil
 }
 
 // send has the exchanges, some lists at a time, and emits the answers in order.
@@ -74,7 +73,7 @@ func send(ctx context.Context, t *target, lists [][]exchange, emit func(answer))
 		go func() {
 			defer func() { <-limit; wg.Done() }()
 			for _, e := range l {
-				body, err := e.revised(ctx, t)
+				body, version, err := e.revised(ctx, t)
 				if err != nil {
 					errs[i] = fmt.Errorf("%s: %w", e.id, err)
 					return
@@ -83,6 +82,10 @@ func send(ctx context.Context, t *target, lists [][]exchange, emit func(answer))
 				if err != nil {
 					errs[i] = fmt.Errorf("%s: %w", e.id, err)
 					return
+				}
+				if a.code >= 400 && version != "" { // the body is quoted, or a version that is none
+					a.body = bytes.ReplaceAll(a.body, []byte(`resourceVersion\":\"`+version), []byte(`resourceVersion\":\"`+revision))
+					a.body = bytes.ReplaceAll(a.body, []byte(`parsing \"`+version), []byte(`parsing \"`+revision))
 				}
 				a = a.normal(e.id)
 				answers[i] = append(answers[i], a)
