@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common"
@@ -85,6 +86,11 @@ func plan(checked *cel.Ast) (*program, error) {
 	return &program{observable}, nil
 }
 
+// maxTime is how long the rules of one object may take. Costs are to keep them within a second; but the library looks
+// through all that a loop has left behind at each of its steps, so that rules that go through very long lists (of 100,000
+// elements) take minutes for what they are said to cost.
+const maxTime = 30 * time.Second
+
 // run evaluates the program. cost is what it cost as far as it came; no program runs beyond perCallLimit.
 func (p *program) run(ctx context.Context, vars *variables) (value ref.Val, cost uint64, known bool, err error) {
 	vars.done, vars.steps = ctx.Done(), 0
@@ -116,6 +122,7 @@ func (p *program) run(ctx context.Context, vars *variables) (value ref.Val, cost
 type variables struct {
 	self, old ref.Val
 	done      <-chan struct{} // of the request
+	until     time.Time       // the end of maxTime; zero: none
 	steps     uint
 }
 
@@ -132,6 +139,7 @@ func (v *variables) ResolveName(name string) (any, bool) {
 			case <-v.done:
 				return true, true
 			default:
+				return true, !v.until.IsZero() && time.Now().After(v.until)
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/cel-go/common/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -136,7 +137,7 @@ func (v *Validator) Validate(ctx context.Context, obj, old map[string]any) (errs
 	if v == nil || obj == nil {
 		return nil, nil
 	}
-	r := run{ctx: ctx, budget: objectBudget}
+	r := run{ctx: ctx, budget: objectBudget, until: time.Now().Add(maxTime)}
 	var at ratchet
 	if old != nil {
 		at.at = &correlated{value: obj, old: old, node: v.node}
@@ -154,6 +155,7 @@ func (v *Validator) Validate(ctx context.Context, obj, old map[string]any) (errs
 type run struct {
 	ctx      context.Context
 	budget   int64
+	until    time.Time
 	errs     field.ErrorList
 	warnings []string
 }
@@ -267,8 +269,8 @@ func (v *Validator) runRules(r *run, path *field.Path, obj, old any, at ratchet)
 	if isNil(old) {
 		old = nil
 	}
-	vars := variables{self: valueOf(obj, v.node)}
-	optional := variables{self: vars.self, old: types.OptionalNone}
+	vars := variables{self: valueOf(obj, v.node), until: r.until}
+	optional := variables{self: vars.self, old: types.OptionalNone, until: r.until}
 	if v.oldSelf && old != nil {
 		vars.old = valueOf(old, v.node)
 		optional.old = types.OptionalOf(vars.old)
