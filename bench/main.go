@@ -3,7 +3,7 @@
 //
 // Nouns: a target is one kind of server (pintle, the reference bare, the reference as it comes); a server is a
 // running one, with the ids of all its processes; a scenario puts a server under a kind of work and fills rows; a row
-// is one figure for each target.
+// is one figure for each target: the median of some rounds, in which the targets take turns.
 //
 //	go run ./bench                        everything, some ten minutes
 //	go run ./bench -reference=off         pintle alone
@@ -57,7 +57,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b := &bench{match: match, duration: time.Duration(*seconds * float64(time.Second)), results: map[string]map[string]measure{}}
+	b := &bench{match: match, duration: time.Duration(*seconds * float64(time.Second)), results: map[string]map[string][]measure{}}
 	if b.dir, err = dataDir(*dir); err != nil {
 		return err
 	}
@@ -72,7 +72,6 @@ func run(ctx context.Context) error {
 	if *record {
 		return b.objects.write("bench/objects")
 	}
-	defer b.stopPods()
 	for _, s := range scenarios {
 		if err := b.runScenario(ctx, s); err != nil {
 			return err
@@ -100,21 +99,19 @@ type bench struct {
 	targets  []*target
 	objects  objects
 	notes    []string
-	pods     []podServer
+	turns    turns
 
 	mu      sync.Mutex
-	results map[string]map[string]measure // row -> target -> figure
+	results map[string]map[string][]measure // row -> target -> a figure of each round
 }
 
-// scenario is a kind of work. Each target's server is fresh.
+// scenario is a kind of work. Each target's server is fresh, and they take turns: see turns.go.
 type scenario struct {
 	name string
 	rows []string
 	run  func(context.Context, *bench, *target) error
 	// pintleOnly leaves the reference out: the row is about pintle against itself.
 	pintleOnly bool
-	// after, if set, runs once all targets have had their turn.
-	after func(context.Context, *bench) error
 }
 
 func (b *bench) wants(rows ...string) bool {
@@ -126,25 +123,6 @@ func (b *bench) wants(rows ...string) bool {
 	return false
 }
 
-func (b *bench) runScenario(ctx context.Context, s scenario) error {
-	if !b.wants(s.rows...) {
-		return nil
-	}
-	for _, t := range b.targets {
-		if s.pintleOnly && t.kind != kindPintle {
-			continue
-		}
-		fmt.Fprintf(os.Stderr, "%s: %s\n", s.name, t.name)
-		if err := s.run(ctx, b, t); err != nil {
-			return fmt.Errorf("%s: %s: %w", s.name, t.name, err)
-		}
-	}
-	if s.after != nil {
-		return s.after(ctx, b)
-	}
-	return nil
-}
-
 // record keeps a figure, if its row was asked for.
 func (b *bench) record(row string, t *target, m measure) {
 	if !b.wants(row) {
@@ -153,17 +131,10 @@ func (b *bench) record(row string, t *target, m measure) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.results[row] == nil {
-		b.results[row] = map[string]measure{}
+		b.results[row] = map[string][]measure{}
 	}
-	b.results[row][t.name] = m
+	b.results[row][t.name] = append(b.results[row][t.name], m)
 	fmt.Fprintf(os.Stderr, "  %-22s %-22s %s\n", t.name, row, m)
-}
-
-// stopPods ends what an error left running.
-func (b *bench) stopPods() {
-	for _, s := range b.pods {
-		s.stop()
-	}
 }
 
 func (b *bench) note(format string, args ...any) {

@@ -52,8 +52,8 @@ func (s *server) memory() (anon, rss int64) {
 	return anon, rss
 }
 
-// peakDuring runs work and returns the most anonymous memory seen meanwhile.
-func (s *server) peakDuring(work func() error) (peak int64, err error) {
+// peakDuring runs work and raises peak to the most anonymous memory seen meanwhile.
+func (s *server) peakDuring(peak *int64, work func() error) error {
 	done := make(chan struct{})
 	seen := make(chan int64)
 	go func() {
@@ -71,9 +71,10 @@ func (s *server) peakDuring(work func() error) (peak int64, err error) {
 			}
 		}
 	}()
-	err = work()
+	err := work()
 	close(done)
-	return <-seen, err
+	*peak = max(*peak, <-seen)
+	return err
 }
 
 // pause waits, or until ctx ends.

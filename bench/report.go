@@ -18,7 +18,8 @@ func (b *bench) markdown(took time.Duration) string {
 		fmt.Fprint(&out, "The reference is kube-apiserver v1.36.3 with etcd v3.7.3, figures are the sum of both (but for start: kube-apiserver\n"+
 			"alone, its etcd being up); bare means AlwaysAllow, default plugins, flow control off.\n")
 	}
-	fmt.Fprint(&out, "CPU is the servers' user and system time for one operation; HTTP/1.1 over TLS without gzip unless the row says otherwise.\n\n")
+	fmt.Fprint(&out, "CPU is the servers' user and system time for one operation; HTTP/1.1 over TLS without gzip unless the row says otherwise.\n"+
+		"Where it can be, a row is measured in rounds in which the servers take turns: the figure is the median, the lowest and highest stand behind it.\n\n")
 
 	fmt.Fprint(&out, "| work |")
 	for _, t := range b.targets {
@@ -42,9 +43,8 @@ func (b *bench) markdown(took time.Duration) string {
 		}
 		fmt.Fprintf(&out, "| %s |", r.title)
 		for _, t := range b.targets {
-			m, ok := figures[t.name]
-			if ok {
-				fmt.Fprintf(&out, " %s |", m)
+			if all := figures[t.name]; len(all) > 0 {
+				fmt.Fprintf(&out, " %s |", of(all))
 			} else {
 				fmt.Fprint(&out, " |")
 			}
@@ -69,12 +69,11 @@ func (b *bench) hasPintle() bool { return len(b.targets) > 0 && b.targets[0].kin
 // ratio is how many times pintle's figure the target's is; 0 when one of them is missing.
 func (b *bench) ratio(row string, t *target) float64 {
 	figures := b.results[row]
-	ours, ok := figures["pintle"]
-	theirs, also := figures[t.name]
-	if !ok || !also || ours.value <= 0 {
+	ours, theirs := figures["pintle"], figures[t.name]
+	if len(ours) == 0 || len(theirs) == 0 || of(ours).value <= 0 {
 		return 0
 	}
-	return theirs.value / ours.value
+	return of(theirs).value / of(ours).value
 }
 
 func ratioText(r float64) string {

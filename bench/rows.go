@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -41,6 +43,18 @@ var allRows = []row{
 	{"many-list-100k", "LIST of a namespace of 100 among 100,000 objects, CPU", false},
 	{"many-anon", "anonymous memory with 100,000 objects", false},
 	{"many-start", "start to /readyz with 100,000 objects", false},
+	{"crd-burst", "100 CustomResourceDefinitions of 60 fields, posted in a burst: CPU each", true},
+	{"crd-serve", "the last of them serves, after its POST returned", true},
+	{"crd-memory", "memory each, after one object of it was written and listed", true},
+	{"openapi-first", "/openapi/v2 with them, first fetch, CPU", true},
+	{"openapi-second", "/openapi/v2, second fetch, CPU", false},
+	{"cr-create", "create a custom resource, 16 clients, CPU", true},
+	{"cr-get", "GET of one among 10,000, CPU", true},
+	{"cr-list", "LIST of 10,000 custom resources, JSON, CPU", true},
+	{"crds-anon", "2,000 CustomResourceDefinitions: anonymous memory", false},
+	{"crds-start", "start to /readyz with 2,000 CustomResourceDefinitions", false},
+	{"crds-discovery-first", "discovery of them, as kubectl api-resources asks, first time", false},
+	{"crds-discovery-second", "discovery of them, second time", false},
 }
 
 type unit int
@@ -57,11 +71,30 @@ type measure struct {
 	detail string
 }
 
-func (m measure) String() string {
-	text := short(time.Duration(m.value))
-	if m.unit == unitBytes {
-		text = size(m.value)
+// of is the figure of some rounds: the median one, and how far apart they were.
+func of(all []measure) measure {
+	all = slices.Clone(all)
+	slices.SortFunc(all, func(x, y measure) int { return cmp.Compare(x.value, y.value) })
+	m := all[len(all)/2]
+	if n := len(all); n > 1 {
+		if n%2 == 0 {
+			m.value = (all[n/2-1].value + all[n/2].value) / 2
+		}
+		spread := all[0].amount() + " to " + all[n-1].amount()
+		m.detail = strings.TrimSuffix(spread+"; "+m.detail, "; ")
 	}
+	return m
+}
+
+func (m measure) amount() string {
+	if m.unit == unitBytes {
+		return size(m.value)
+	}
+	return short(time.Duration(m.value))
+}
+
+func (m measure) String() string {
+	text := m.amount()
 	if m.detail != "" {
 		text += " (" + m.detail + ")"
 	}

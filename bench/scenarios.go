@@ -13,15 +13,16 @@ import (
 var scenarios = []scenario{
 	{name: "start", rows: []string{"start"}, run: startRuns},
 	{name: "at rest, then requests", rows: []string{"rest-anon", "rest-rss", "get", "get-http2", "create", "update", "patch", "apply", "watch"}, run: requests},
-	{name: "10,000 pods", rows: []string{"pods-create", "pods-peak", "pods-after", "list-first", "list-json", "list-protobuf", "list-gzip", "list-http2"}, run: pods, after: podLists},
+	{name: "10,000 pods", rows: []string{"pods-create", "pods-peak", "pods-after", "list-first", "list-json", "list-protobuf", "list-gzip", "list-http2"}, run: pods},
 	{name: "idle watches", rows: []string{"idle-watch"}, run: idleWatches},
 	{name: "idle watches over HTTP/2", rows: []string{"idle-watch-http2"}, run: idleWatchesHTTP2},
 	{name: "100,000 objects", rows: []string{"many-write-1k", "many-write-100k", "many-list-1k", "many-list-100k", "many-anon", "many-start"}, run: manyObjects, pintleOnly: true},
+	{name: "custom resources", rows: []string{"crd-burst", "crd-serve", "crd-memory", "openapi-first", "openapi-second", "cr-create", "cr-get", "cr-list"}, run: customResources},
+	{name: "2,000 definitions", rows: []string{"crds-anon", "crds-start", "crds-discovery-first", "crds-discovery-second"}, run: manyDefinitions, pintleOnly: true},
 }
 
 // startRuns starts ten fresh servers. The store of the reference runs before its clock does.
 func startRuns(ctx context.Context, b *bench, t *target) error {
-	var took []time.Duration
 	for range 10 {
 		s, d, err := b.start(ctx, t, "")
 		if err != nil {
@@ -29,10 +30,11 @@ func startRuns(ctx context.Context, b *bench, t *target) error {
 		}
 		s.stop()
 		os.RemoveAll(s.dir)
-		took = append(took, d)
+		b.record("start", t, measure{value: float64(d), unit: unitTime})
+		if err := b.pass(ctx, t); err != nil {
+			return err
+		}
 	}
-	slices.Sort(took)
-	b.record("start", t, measure{value: float64((took[4] + took[5]) / 2), unit: unitTime, detail: short(took[0]) + " to " + short(took[9])})
 	return nil
 }
 
@@ -46,7 +48,11 @@ func requests(ctx context.Context, b *bench, t *target) error {
 	}
 	defer s.stop()
 	if b.wants("rest-anon", "rest-rss") {
-		if err := pause(ctx, 10*time.Second); err != nil {
+		ready := time.Now()
+		if err := b.pass(ctx, t); err != nil { // all rest at once
+			return err
+		}
+		if err := pause(ctx, 10*time.Second-time.Since(ready)); err != nil {
 			return err
 		}
 		anon, rss := s.memory()
@@ -99,12 +105,19 @@ func requests(ctx context.Context, b *bench, t *target) error {
 			return fmt.Errorf("%s: %w", k.row, err)
 		}
 		created += pool
-		l, err := s.drive(ctx, c, clients, 0, b.duration, func(i int) call { return k.next(i + pool) })
-		if err != nil {
-			return fmt.Errorf("%s: %w", k.row, err)
+		sent := pool
+		if err := b.inRounds(ctx, t, func(int) error {
+			l, err := s.drive(ctx, c, clients, 0, b.duration/rounds, func(i int) call { return k.next(i + sent) })
+			if err != nil {
+				return fmt.Errorf("%s: %w", k.row, err)
+			}
+			sent += l.ops + clients
+			b.record(k.row, t, l.measure())
+			return nil
+		}); err != nil {
+			return err
 		}
-		created += l.ops + clients + pool
-		b.record(k.row, t, l.measure())
+		created += sent
 		c.CloseIdleConnections()
 	}
 	if b.wants("watch") {
@@ -115,92 +128,90 @@ func requests(ctx context.Context, b *bench, t *target) error {
 
 const podsPath = "/api/v1/namespaces/bench-pods/pods"
 
-// podServer is a server that holds 10,000 pods and rests after ten lists of them.
-type podServer struct {
-	*server
-	rested chan struct{} // closed after a minute, when its memory has been read
-}
-
-// pods fills a server with 10,000 pods and lists them. The server rests for a minute then, in which the next target
-// has its turn.
+// pods fills a server with 10,000 pods and lists them, lets it rest for a minute, and lists them in other ways.
 func pods(ctx context.Context, b *bench, t *target) error {
 	s, _, err := b.start(ctx, t, "")
 	if err != nil {
 		return err
 	}
-	rested := make(chan struct{})
-	b.pods = append(b.pods, podServer{s, rested})
+	defer s.stop()
 	if err := s.namespace(ctx, "bench-pods"); err != nil {
 		return err
 	}
 	object := maker(b.objects.pod)
-	l, err := s.drive(ctx, s.h1, clients, 10_000, 0, func(i int) call {
-		return call{method: "POST", path: podsPath, body: object(fmt.Sprintf("web-7c5ddbdf54-%05d", i), 0)}
-	})
-	if err != nil {
+	const each = 10_000/rounds + 1
+	have := 0
+	if err := b.inRounds(ctx, t, func(int) error {
+		l, err := s.drive(ctx, s.h1, clients, min(each, 10_000-have), 0, func(i int) call {
+			return call{method: "POST", path: podsPath, body: object(fmt.Sprintf("web-7c5ddbdf54-%05d", have+i), 0)}
+		})
+		have += l.ops
+		b.record("pods-create", t, l.measure())
+		return err
+	}); err != nil {
 		return err
 	}
-	b.record("pods-create", t, l.measure())
 
 	// The first list after the writes pays for what the others share, where there is something to share.
-	var bytes int64
-	var first load
-	peak, err := s.peakDuring(func() error {
-		var some int64
-		if first, err = s.repeat(ctx, s.h1, 1, call{method: "GET", path: podsPath}, &some); err != nil {
-			return err
-		}
-		l, err = s.repeat(ctx, s.h1, 9, call{method: "GET", path: podsPath}, &bytes)
+	var bytes, peak int64
+	if err := s.peakDuring(&peak, func() error {
+		l, err := s.repeat(ctx, s.h1, 1, call{method: "GET", path: podsPath}, &bytes)
+		b.record("list-first", t, listMeasure(l, bytes))
 		return err
-	})
-	if err != nil {
+	}); err != nil {
 		return err
 	}
-	b.record("list-first", t, listMeasure(first, bytes))
-	b.record("list-json", t, listMeasure(l, bytes))
+	if err := b.pass(ctx, t); err != nil {
+		return err
+	}
+	if err := b.inRounds(ctx, t, func(int) error {
+		return s.peakDuring(&peak, func() error {
+			l, err := s.repeat(ctx, s.h1, 3, call{method: "GET", path: podsPath}, &bytes)
+			b.record("list-json", t, listMeasure(l, bytes))
+			return err
+		})
+	}); err != nil {
+		return err
+	}
+	listed := time.Now() // its last list is a turn of the others ago at most
 	b.record("pods-peak", t, measure{value: float64(peak), unit: unitBytes})
 	b.note("The JSON list of 10,000 pods has %d bytes from %s.", bytes, t.name)
-	if !b.wants("pods-after") {
-		close(rested)
-		return nil
-	}
-	time.AfterFunc(time.Minute, func() {
-		defer close(rested)
+	if b.wants("pods-after") {
+		if err := b.pass(ctx, t); err != nil { // all rest at once
+			return err
+		}
+		if err := pause(ctx, time.Minute-time.Since(listed)); err != nil {
+			return err
+		}
 		anon, rss := s.memory()
 		b.record("pods-after", t, measure{value: float64(anon), unit: unitBytes, detail: "RSS " + size(float64(rss))})
-	})
-	return nil
+	}
+	return podLists(ctx, b, s)
 }
 
-// podLists lists the pods in other ways, once a server has rested.
-func podLists(ctx context.Context, b *bench) error {
-	for _, s := range b.pods {
-		select {
-		case <-s.rested:
-		case <-ctx.Done():
-			return ctx.Err()
+// podLists lists the pods in other ways.
+func podLists(ctx context.Context, b *bench, s *server) error {
+	for _, k := range []struct {
+		row    string
+		client *http.Client
+		call   call
+	}{
+		{"list-protobuf", newClient(false, false), call{accept: "application/vnd.kubernetes.protobuf"}},
+		{"list-gzip", newClient(false, false), call{gzip: true}},
+		{"list-http2", newClient(true, false), call{}},
+	} {
+		if !b.wants(k.row) {
+			continue
 		}
-		for _, k := range []struct {
-			row    string
-			client *http.Client
-			call   call
-		}{
-			{"list-protobuf", newClient(false, false), call{accept: "application/vnd.kubernetes.protobuf"}},
-			{"list-gzip", newClient(false, false), call{gzip: true}},
-			{"list-http2", newClient(true, false), call{}},
-		} {
-			if !b.wants(k.row) {
-				continue
-			}
-			k.call.method, k.call.path = "GET", podsPath
-			var bytes int64
-			l, err := s.repeat(ctx, k.client, 10, k.call, &bytes)
-			if err != nil {
-				return err
-			}
+		k.call.method, k.call.path = "GET", podsPath
+		var bytes int64
+		if err := b.inRounds(ctx, s.t, func(int) error {
+			l, err := s.repeat(ctx, k.client, 4, k.call, &bytes)
 			b.record(k.row, s.t, listMeasure(l, bytes))
+			return err
+		}); err != nil {
+			return err
 		}
-		s.stop()
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func watchers(ctx context.Context, b *bench, s *server) error {
 	if err := s.namespace(ctx, "bench-watch"); err != nil {
 		return err
 	}
-	const count, pool, writes = 200, 50, 500
+	const count, pool, writes = 200, 50, 300
 	object := maker(b.objects.configMap)
 	name := func(i int) string { return fmt.Sprintf("watched-%02d", i%pool) }
 	if _, err := s.drive(ctx, s.h1, 4, pool, 0, func(i int) call {
@@ -70,11 +70,17 @@ func watchers(ctx context.Context, b *bench, s *server) error {
 	if _, err := update(); err != nil {
 		return err
 	}
-	alone, err := update()
-	if err != nil {
-		return err
-	}
+	return b.inRounds(ctx, s.t, func(int) error {
+		alone, err := update()
+		if err != nil {
+			return err
+		}
+		return watched(ctx, b, s, count, writes, alone, update)
+	})
+}
 
+// watched opens the watches, sends the same writes again, and waits for all events.
+func watched(ctx context.Context, b *bench, s *server, count, writes int, alone load, update func() (load, error)) error {
 	watchCtx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -98,16 +104,17 @@ func watchers(ctx context.Context, b *bench, s *server) error {
 	if _, err := update(); err != nil {
 		return err
 	}
-	for events.Load() < count*writes {
+	all := int64(count * writes)
+	for events.Load() < all {
 		if time.Since(started) > time.Minute {
-			return fmt.Errorf("%d of %d events came within a minute", events.Load(), count*writes)
+			return fmt.Errorf("%d of %d events came within a minute", events.Load(), all)
 		}
 		if err := pause(ctx, 2*time.Millisecond); err != nil {
 			return err
 		}
 	}
 	wall := time.Since(started)
-	delivery := (s.cpu() - cpu - alone.cpu) / (count * writes)
+	delivery := (s.cpu() - cpu - alone.cpu) / time.Duration(all)
 	b.record("watch", s.t, measure{value: float64(delivery), unit: unitTime,
 		detail: fmt.Sprintf("%d events in %s", events.Load(), short(wall))})
 	return nil
