@@ -41,6 +41,9 @@ func compile(openAPIV3Schema []byte, preserveUnknownFields bool) (*Custom, error
 	if c.err != nil {
 		return nil, c.err
 	}
+	if root.isPlain() {
+		root = &Schema{Type: root.Type, Format: root.Format}
+	}
 	if !root.Resource {
 		root.imply()
 	}
@@ -114,7 +117,39 @@ func (c *compiler) node(doc map[string]any, preserve bool) *Schema {
 		s.imply()
 	}
 	s.below = s.gather()
+	if s.isPlain() {
+		return plain(s)
+	}
 	return s
+}
+
+// plainNodes are nodes that say a type and perhaps a usual format, and no more. Half of the nodes of most documents are
+// such, and all schemas share them.
+var plainNodes = func() (nodes [IntOrString + 1][len(plainFormats)]Schema) {
+	for t := range nodes {
+		for i, format := range plainFormats {
+			nodes[t][i] = Schema{Type: Type(t), Format: format}
+		}
+	}
+	return nodes
+}()
+
+var plainFormats = [...]string{"", "int32", "int64"}
+
+// plain is the shared node that is as a plain one, or that one where there is none.
+func plain(s *Schema) *Schema {
+	for i, format := range plainFormats {
+		if s.Format == format {
+			return &plainNodes[s.Type][i]
+		}
+	}
+	return s
+}
+
+// isPlain says that the node has nothing but a type and a format.
+func (s *Schema) isPlain() bool {
+	return s.Properties == nil && s.Required == nil && s.Items == nil && s.ListType == ListAtomic && s.Keys == nil && !s.Atomic && !s.Declared &&
+		s.Default == nil && !s.Nullable && !s.PreserveUnknown && !s.KeepUnknown && !s.Resource && s.Limits == nil && s.Logic == nil && s.Rules == nil
 }
 
 // place puts the schemas of elements and of additional fields where Elements and Additional find them.
@@ -274,13 +309,11 @@ func (s *Schema) imply() {
 			fields = append(fields, p)
 		}
 	}
-	fields = append(fields, Property{"apiVersion", plainString}, Property{"kind", plainString}, Property{"metadata", objectMeta()})
+	fields = append(fields, Property{"apiVersion", &plainNodes[String][0]}, Property{"kind", &plainNodes[String][0]}, Property{"metadata", objectMeta()})
 	slices.SortFunc(fields, func(a, b Property) int { return strings.Compare(a.Name, b.Name) })
 	s.Properties = fields
 	s.below = s.gather()
 }
-
-var plainString = &Schema{Type: String}
 
 // objectMeta is the schema of the metadata of all custom resources.
 var objectMeta = sync.OnceValue(func() *Schema {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
 	"github.com/pintle-io/pintle/internal/object"
 )
 
@@ -135,5 +137,53 @@ func TestCompileTracks(t *testing.T) {
 		t.Error(err)
 	} else if unknown, err := free.Prune(obj, true); len(unknown) > 0 || err != nil || len(obj) != 1 {
 		t.Errorf("%v, %v, %v", unknown, err, obj)
+	}
+}
+
+func TestValidateDefaults(t *testing.T) {
+	for _, tt := range []struct{ name, doc, found string }{
+		{"fine", widgetSchema, ``},
+		{"wrong type", `{"type":"object","properties":{"a":{"type":"integer","default":"x"}}}`, `s.properties[a].default: Invalid value: "string":  in body must be of type integer: "string"`},
+		{"unknown field", `{"type":"object","properties":{"a":{"type":"object","properties":{"b":{"type":"string"}},"default":{"c":1}}}}`, `s.properties[a].default: Invalid value: {"c":1}: must not have unknown fields`},
+		{"in an element", `{"type":"object","properties":{"a":{"type":"array","items":{"type":"string","maxLength":1,"default":"xy"}}}}`, `s.properties[a].items.default: Too long: may not be more than 1 byte`},
+		{"in metadata", `{"type":"object","properties":{"a":{"type":"object","x-kubernetes-embedded-resource":true,"properties":{"metadata":{"type":"object","properties":{"name":{"type":"string","default":"A/b"}}}}}}}`,
+			`s.properties[a].properties[metadata].properties[name].default: Invalid value: "A/b": must result in valid metadata: metadata.name: Invalid value: "A/b": may not contain '/'`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			errs, err := ValidateDefaults(context.Background(), field.NewPath("s"), []byte(tt.doc), true)
+			var found []string
+			for _, e := range errs {
+				found = append(found, e.Error())
+			}
+			if got := strings.Join(found, "; "); err != nil || got != tt.found {
+				t.Errorf("found %s, %v", got, err)
+			}
+		})
+	}
+}
+
+// TestSharedDefaults wants a default's value to be fresh each time.
+func TestSharedDefaults(t *testing.T) {
+	c := compileJSON(t, `{"type":"object","properties":{"a":{"type":"object","additionalProperties":{"type":"string"},"default":{"b":"c"}}}}`)
+	one, two := map[string]any{}, map[string]any{}
+	c.Default(one)
+	one["a"].(map[string]any)["b"] = "d"
+	if c.Default(two); two["a"].(map[string]any)["b"] != "c" {
+		t.Error(two)
+	}
+}
+
+func TestAllocations(t *testing.T) {
+	doc, obj := sixtyFields()
+	c := compileJSON(t, string(doc))
+	c.Default(obj)
+	for name, do := range map[string]func(){
+		"prune":    func() { _, _ = c.Prune(obj, false) },
+		"default":  func() { c.Default(obj) },
+		"validate": func() { c.Validate(context.Background(), obj, obj) },
+	} {
+		if n := testing.AllocsPerRun(10, do); n > 0 {
+			t.Errorf("%s allocates %v times", name, n)
+		}
 	}
 }

@@ -4,10 +4,15 @@
 // file, and custom resources, whose nodes are compiled from a CustomResourceDefinition.
 //
 // Nouns: a Schema is one node; Builtin is the schemas of the built-in kinds, decoded node by node when asked for
-// (builtin.go reads the data file and documents its format, `go generate` writes it from the recorded OpenAPI).
+// (builtin.go reads the data file and documents its format, `go generate` writes it from the recorded OpenAPI). Custom is
+// the schema of one version of a custom resource, which Compile makes of a CustomResourceDefinition's: it prunes, defaults
+// and validates objects, each in one walk that allocates nothing when all is well. Limits and Logic are what a node of it
+// says of values beyond their type.
 //
-// Invariants: a Schema is immutable once it is handed out, so it may be shared by any number of goroutines;
-// nodes may be recursive (JSONSchemaProps is), so a walk is driven by the data, never by the schema alone.
+// Invariants: a Schema is immutable once it is handed out, so it may be shared by any number of goroutines; nodes of
+// built-in kinds may be recursive (JSONSchemaProps is), so a walk is driven by the data, never by the schema alone.
+// What custom resources are pruned to, and every finding about them, is the reference's; its order, where the reference
+// has none, is that of the fields' names.
 package schema
 
 // Type is the shape of a value.
