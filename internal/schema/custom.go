@@ -50,8 +50,9 @@ func (c *Custom) prune(obj map[string]any, report, drop bool) (unknown []string,
 		return unknown, err
 	}
 	p := pruner{nulls: !c.preserve, embeds: c.Root.below&belowEmbedded != 0, drop: drop, report: report}
-	var room [16]step
-	p.path = room[:0]
+	if p.report || p.embeds {
+		p.path = make([]step, 0, 16)
+	}
 	mode := pruneUnknown
 	if c.preserve {
 		mode = pruneNothing
