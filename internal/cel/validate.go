@@ -151,6 +151,33 @@ func (v *Validator) Validate(ctx context.Context, obj, old map[string]any) (errs
 	return r.errs, r.warnings
 }
 
+// Budget is what all rules may cost on all default values of a schema.
+const Budget int64 = objectBudget
+
+// ValidateDefault runs the rules at and below a node on its default value, which stands at path: as a value that does not
+// change, and if that is well, as a new one. root says that the node is that of a resource. left is what remains of the
+// budget, below zero when it was too little.
+func ValidateDefault(ctx context.Context, path *field.Path, n Node, root bool, value any, budget int64) (errs field.ErrorList, left int64) {
+	if !hasRules(n) {
+		return nil, budget
+	}
+	decl := n
+	if root {
+		decl = withMeta(n)
+	}
+	v := newValidator(n, n, decl, root)
+	left = budget
+	for _, old := range [...]any{value, nil} {
+		r := run{ctx: ctx, budget: budget, until: time.Now().Add(maxTime)}
+		v.validate(&r, path, value, old, ratchet{})
+		errs, left = append(errs, r.errs...), min(left, r.budget)
+		if len(errs) > 0 {
+			break
+		}
+	}
+	return errs, left
+}
+
 // run is one object's validation. A budget below zero ends it.
 type run struct {
 	ctx      context.Context

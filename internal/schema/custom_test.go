@@ -146,6 +146,9 @@ func TestValidateDefaults(t *testing.T) {
 		{"wrong type", `{"type":"object","properties":{"a":{"type":"integer","default":"x"}}}`, `s.properties[a].default: Invalid value: "string":  in body must be of type integer: "string"`},
 		{"unknown field", `{"type":"object","properties":{"a":{"type":"object","properties":{"b":{"type":"string"}},"default":{"c":1}}}}`, `s.properties[a].default: Invalid value: {"c":1}: must not have unknown fields`},
 		{"in an element", `{"type":"object","properties":{"a":{"type":"array","items":{"type":"string","maxLength":1,"default":"xy"}}}}`, `s.properties[a].items.default: Too long: may not be more than 1 byte`},
+		{"rule", `{"type":"object","properties":{"a":{"type":"integer","default":1,"x-kubernetes-validations":[{"rule":"self > 1","message":"too few"}]}}}`, `s.properties[a].default: Invalid value: 1: too few`},
+		{"rule for what is new", `{"type":"object","properties":{"a":{"type":"integer","default":1,"x-kubernetes-validations":[{"rule":"oldSelf.hasValue()","optionalOldSelf":true,"message":"too new"}]}}}`, `s.properties[a].default: Invalid value: 1: too new`},
+		{"rule that holds", `{"type":"object","properties":{"a":{"type":"object","default":{"b":1},"properties":{"b":{"type":"integer"}},"x-kubernetes-validations":[{"rule":"self.b == 1"}]}}}`, ``},
 		{"in metadata", `{"type":"object","properties":{"a":{"type":"object","x-kubernetes-embedded-resource":true,"properties":{"metadata":{"type":"object","properties":{"name":{"type":"string","default":"A/b"}}}}}}}`,
 			`s.properties[a].properties[metadata].properties[name].default: Invalid value: "A/b": must result in valid metadata: metadata.name: Invalid value: "A/b": may not contain '/'`},
 	} {

@@ -9,6 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/pintle-io/pintle/internal/cel"
 )
 
 // ValidateDefaults says what is wrong with the default values of a structural openAPIV3Schema that stands at path: each
@@ -18,7 +20,7 @@ func ValidateDefaults(ctx context.Context, path *field.Path, openAPIV3Schema []b
 	if err != nil || c.free {
 		return nil, err
 	}
-	d := defaultsCheck{ctx: ctx, wantPruned: wantPruned}
+	d := defaultsCheck{ctx: ctx, wantPruned: wantPruned, budget: cel.Budget}
 	d.node(path, c.Root, c.Root, nil)
 	return d.found, nil
 }
@@ -63,13 +65,14 @@ func (s *Schema) changedDefaults() (changed bool) {
 type defaultsCheck struct {
 	ctx        context.Context
 	wantPruned bool
+	budget     int64 // of rules; nothing more is looked at when it is spent
 	found      field.ErrorList
 }
 
 // node checks the defaults at and below s. resource is the resource that s is part of, itself if it is one; inMeta leads
 // from there to s through apiVersion, kind or metadata, and is empty elsewhere.
 func (d *defaultsCheck) node(path *field.Path, s, resource *Schema, inMeta []step) {
-	if s == nil || s.below&belowDefault == 0 {
+	if s == nil || s.below&belowDefault == 0 || d.budget < 0 {
 		return
 	}
 	if s.Resource {
@@ -115,7 +118,7 @@ func (d *defaultsCheck) check(path *field.Path, s, resource *Schema, inMeta []st
 		wrong = s.ValidateValue(path, v)
 	}
 	if len(wrong) == 0 {
-		wrong = s.validateDefaultRules(d.ctx, path, v)
+		wrong, d.budget = cel.ValidateDefault(d.ctx, path, schemaNode{s}, s.Resource, v, d.budget)
 	}
 	return append(found, wrong...)
 }
@@ -162,9 +165,4 @@ func validateEmbeddedAs(path *field.Path, s *Schema, v any, isResource bool) (fo
 		found = validateResource(path, m)
 	}
 	return append(found, validateEmbedded(path, s, v)...)
-}
-
-// validateDefaultRules is the findings of the x-kubernetes-validations at and below a node about its default.
-func (s *Schema) validateDefaultRules(ctx context.Context, path *field.Path, v any) field.ErrorList {
-	return nil
 }
