@@ -103,8 +103,8 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 		return res, false, t.notFound()
 	case a.uid != "" && (old == nil || a.uid != old.GetUID()):
 		return res, false, apierrors.NewConflict(t.GR(), t.Name, fmt.Errorf(
-			"StorageError: invalid object, Code: 4, Key: /registry/%s, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: %v, UID in object meta: %v",
-			t.Key(), a.uid, uidOf(old)))
+			"StorageError: invalid object, Code: 4, Key: %s%s, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: %v, UID in object meta: %v",
+			a.root(), t.Key(), a.uid, uidOf(old)))
 	}
 	creating := old == nil || a.mustCreate
 
@@ -260,6 +260,14 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 		return res, false, err
 	}
 	return Result{Record: rec, Created: creating}, false, nil
+}
+
+// root is what stands before a key in messages: a dry run is refused above the store, which brings its own prefix.
+func (m *mutation) root() string {
+	if m.dryRun {
+		return "/"
+	}
+	return "/registry/"
 }
 
 // dry is what a dry run answers with: what would be read back, at the revision that stays.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -106,10 +108,21 @@ func (c *call) prune(obj object.Object, report bool) (unknown []string, err erro
 			return nil, errors.New(".apiVersion accessor error: <nil> is of the type <nil>, expected string")
 		}
 	}
-	if obj.GetObjectKind().GroupVersionKind() != c.t.Version.Codec.Kind {
-		return nil, nil
+	got, want := obj.GetObjectKind().GroupVersionKind(), c.t.Version.Codec.Kind
+	switch {
+	case got == want:
+		return prune(obj, report)
+	case got.GroupKind() == want.GroupKind() && report:
+		// No version is called that, so nothing is known of its fields.
+		if u, ok := obj.(*unstructured.Unstructured); ok {
+			for _, name := range slices.Sorted(maps.Keys(u.Object)) {
+				if name != "apiVersion" && name != "kind" && name != "metadata" {
+					unknown = append(unknown, fmt.Sprintf("unknown field %q", name))
+				}
+			}
+		}
 	}
-	return prune(obj, report)
+	return unknown, nil
 }
 
 // warnDecoding warns of one finding of strict decoding. YAML's are told together, a line each.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -38,6 +39,8 @@ func (a answer) normal(id string) answer {
 		}
 		strip(o)
 		stripTable(o)
+		// Descriptions are the types' own; this type has none that a program can read.
+		delete(object(o, "components", "schemas", "io.k8s.apimachinery.pkg.apis.meta.v1.Time"), "description")
 		write(&b, o)
 	}
 	a.text = b.String()
@@ -112,6 +115,8 @@ func stripTable(o map[string]any) {
 	}
 }
 
+var volatileUID = regexp.MustCompile(`(UID in object meta: )[0-9a-f-]{36}`)
+
 func sortByJSON(l []any) {
 	slices.SortFunc(l, func(a, b any) int {
 		x, _ := json.Marshal(a)
@@ -124,7 +129,8 @@ func sortByJSON(l []any) {
 func normalStatus(o map[string]any) string {
 	delete(object(o, "details"), "uid")
 	sortByJSON(list(o, "details", "causes"))
-	message := text(o, "message")
+	message := volatileUID.ReplaceAllString(text(o, "message"), "$1(uid)")
+	o["message"] = message
 	if head, tail, ok := strings.Cut(message, ": ["); ok && strings.HasSuffix(tail, "]") {
 		parts := strings.Split(strings.TrimSuffix(tail, "]"), ", ")
 		slices.Sort(parts)
