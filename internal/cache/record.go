@@ -93,7 +93,10 @@ func (r *Record) version() (*resource.Version, error) {
 // stored decodes the bytes in the version that they hold.
 func (r *Record) stored(from *resource.Version) (object.Object, error) {
 	obj, err := from.Codec.DecodeStored(r.Value, r.Revision)
-	if err == nil && from.Restore != nil && r.form.Load() != canonical {
+	if err != nil {
+		return nil, fmt.Errorf("decoding %s: %w", r.Key, err)
+	}
+	if from.Restore != nil && r.form.Load() != canonical {
 		err = from.Restore(obj)
 	}
 	return obj, err
@@ -205,7 +208,7 @@ func (r *Record) find(v *resource.Version, e object.Encoding, s Shape) []byte {
 func (r *Record) encode(dst []byte, v *resource.Version, e object.Encoding, s Shape) ([]byte, error) {
 	obj, err := r.In(v)
 	if err != nil {
-		return nil, fmt.Errorf("decoding %s: %w", r.Key, err)
+		return nil, err
 	}
 	switch s {
 	case Full:

@@ -83,13 +83,7 @@ func (m *Manager) versionOf(d *document, in *version, rec *cache.Record) (kindVe
 		Origin:  fmt.Sprintf("%s/%d", d.Metadata.UID, d.Metadata.Generation),
 		Schema:  func() *schema.Schema { return kv.schema().Root },
 		Default: func(o object.Object) { kv.schema().Default(o.(*unstructured.Unstructured).Object) },
-		Prune: func(o object.Object, report bool) ([]string, error) {
-			unknown, err := kv.schema().Prune(o.(*unstructured.Unstructured).Object, report)
-			for i, path := range unknown {
-				unknown[i] = fmt.Sprintf("unknown field %q", path)
-			}
-			return unknown, err
-		},
+		Prune: func(o object.Object, report bool) ([]string, error) { return prune(kv.schema(), gvk, o, report) },
 		Restore: func(o object.Object) error {
 			s, tree := kv.schema(), o.(*unstructured.Unstructured)
 			err := s.PruneStored(tree.Object)
@@ -123,6 +117,28 @@ func (m *Manager) versionOf(d *document, in *version, rec *cache.Record) (kindVe
 		v.Subs = append(v.Subs, sub)
 	}
 	return kv, v
+}
+
+// nothing is the schema of a version that a kind does not have: it knows no field.
+var nothing = sync.OnceValue(func() *schema.Custom {
+	c, _ := schema.Compile([]byte(`{"type":"object"}`), false)
+	return c
+})
+
+// prune drops what the schema of a version does not know. An object that says it is of another kind (a patch may have
+// made it so) is let alone; that is for validation to tell.
+func prune(s *schema.Custom, gvk kschema.GroupVersionKind, o object.Object, report bool) ([]string, error) {
+	switch got := o.GetObjectKind().GroupVersionKind(); {
+	case got.GroupKind() != gvk.GroupKind():
+		return nil, nil
+	case got.Version != gvk.Version:
+		s = nothing()
+	}
+	unknown, err := s.Prune(tree(o), report)
+	for i, path := range unknown {
+		unknown[i] = fmt.Sprintf("unknown field %q", path)
+	}
+	return unknown, err
 }
 
 // Paths of custom objects. Where there is a status subresource, nothing else writes the status, and it nothing else.

@@ -33,7 +33,7 @@ func (e *Engine) Patch(ctx context.Context, req *request.Request, t Target, p Pa
 	if t.Sub != nil && t.Sub.Do != nil {
 		return e.patchSub(ctx, req, t, p, o)
 	}
-	m := &mutation{t: t, req: req, dryRun: dryRun, mayCreate: apply && t.Sub == nil}
+	m := &mutation{t: t, req: req, dryRun: dryRun, mayCreate: apply && t.Sub == nil, unpruned: apply}
 	m.change = func(ctx context.Context, old object.Object) (obj object.Object, err error) {
 		if apply {
 			obj, err = e.apply(t, req, old, p, o)
@@ -74,7 +74,11 @@ func (e *Engine) patched(codec *object.Codec, t Target, req *request.Request, ol
 	}
 	if p.Type == types.MergePatchType {
 		if obj, ok := e.Tracker.MergeObject(old, p.Data); ok {
-			return obj, e.prune(codec, t, req, obj, nil, string(p.Data), validation)
+			if f := t.Version.Prune; f == nil || codec != t.Version.Codec {
+				return obj, nil
+			} else if unknown, err := f(obj, checks(validation)); err == nil && len(unknown) == 0 {
+				return obj, nil
+			}
 		}
 	}
 	doc, err := codec.Append(nil, object.JSON, old)
@@ -173,11 +177,6 @@ func (e *Engine) apply(t Target, req *request.Request, old object.Object, p Patc
 	obj, err := e.merged(t.Version.Schema(), manager(t, req, o.FieldManager), req, old, p, o, resetOf(t), e.converter(t))
 	if err != nil {
 		return nil, err
-	}
-	if f := t.Version.Prune; f != nil {
-		if _, err := f(obj, false); err != nil {
-			return nil, err
-		}
 	}
 	setDefaults(t, obj)
 	return obj, nil

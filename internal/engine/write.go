@@ -37,6 +37,8 @@ type mutation struct {
 	// uid, when set, must be the old object's.
 	uid    types.UID
 	dryRun bool
+	// unpruned says that change leaves in the object what the reference lets validation see: it goes when all is said.
+	unpruned bool
 	// also and guards come from a subresource's Do.
 	guards []store.Guard
 	ops    []store.Op
@@ -203,6 +205,11 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 	}
 	if t.Version != storage && !convert {
 		if obj, err = resource.Convert(ctx, obj.DeepCopyObject().(object.Object), t.Version, storage); err != nil {
+			return res, false, err
+		}
+	}
+	if f := storage.Prune; f != nil && a.unpruned {
+		if _, err := f(obj, false); err != nil {
 			return res, false, err
 		}
 	}

@@ -18,6 +18,7 @@ type Row struct {
 type Group struct {
 	Name     string
 	Versions []GroupVersion            // by priority; the first is preferred
+	Custom   bool                      // nothing in it is built in
 	index    map[string]map[string]Row // version, resource
 }
 
@@ -29,10 +30,11 @@ type GroupVersion struct {
 
 // NewGroup makes a group whose rows can be found. One that has not changed can be set again at no cost.
 func NewGroup(name string, versions []GroupVersion) Group {
-	g := Group{Name: name, Versions: versions, index: make(map[string]map[string]Row, len(versions))}
+	g := Group{Name: name, Versions: versions, Custom: true, index: make(map[string]map[string]Row, len(versions))}
 	for _, v := range versions {
 		rows := make(map[string]Row, len(v.Rows))
 		for _, r := range v.Rows {
+			g.Custom = g.Custom && r.Version != nil && r.Version.Codec.New == nil
 			if r.Resource != nil {
 				rows[r.Resource.Names.Plural] = r
 			}

@@ -68,7 +68,8 @@ func (c *call) decode(e object.Encoding, body []byte, fieldValidation string) (o
 		return nil, apierrors.NewBadRequest(c.refusal(codec, err, body))
 	}
 	if codec == c.t.Version.Codec {
-		unknown, err := c.prune(obj, fieldValidation != metav1.FieldValidationIgnore)
+		// Strict decoding of CBOR does not know of schemas.
+		unknown, err := c.prune(obj, fieldValidation != metav1.FieldValidationIgnore && e != object.CBOR)
 		if err != nil {
 			got := obj.GetObjectKind().GroupVersionKind()
 			return nil, apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %v", got.Kind, got.Version, codec.Kind.Kind, err))
@@ -148,7 +149,7 @@ func (c *call) refusal(codec *object.Codec, err error, body []byte) string {
 	if !errors.As(err, &k) {
 		return codec.BadRequest(err, body)
 	}
-	return k.Message(c.isServed)
+	return k.Message(func(kind schema.GroupVersionKind) bool { return c.isServed(kind) || c.t.Resource.Of(kind) != nil })
 }
 
 // isServed says whether the server has the kind.

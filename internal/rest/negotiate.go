@@ -26,10 +26,8 @@ var mediaTypes = [object.Encodings]string{
 // What errors say is accepted: what the reference says when its feature gate for CBOR is on, which is always served
 // here.
 const (
-	listed          = "application/json, application/yaml, application/vnd.kubernetes.protobuf, application/cbor"
-	listedTrees     = "application/json, application/yaml, application/cbor"
-	listedStreams   = "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch, application/cbor-seq"
-	listedTreeWatch = "application/json;stream=watch, application/cbor-seq"
+	listed        = "application/json, application/yaml, application/vnd.kubernetes.protobuf, application/cbor"
+	listedStreams = "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch, application/cbor-seq"
 )
 
 // form is what of an object, and in which shape, is answered.
@@ -208,9 +206,6 @@ func bodyEncoding(contentType string, tree bool) (object.Encoding, error) {
 				return e, nil
 			}
 		}
-	}
-	if tree {
-		return 0, unsupportedMediaType(listedTrees)
 	}
 	return 0, unsupportedMediaType(listed)
 }

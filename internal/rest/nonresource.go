@@ -61,7 +61,7 @@ func (s *Server) discovered(path string) bool {
 	}
 	group, v, ok := strings.Cut(rest, "/")
 	if !ok {
-		return hasGroup(snap, group)
+		return group != "" && snap.Group(group) != nil
 	}
 	return group != "" && snap.HasVersion(group, v)
 }

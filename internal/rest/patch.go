@@ -26,10 +26,6 @@ func patchable(contentType string) bool {
 // patch changes the object as the body says.
 func (c *call) patch() {
 	t := patchType(c.r.Header.Get("Content-Type"))
-	if c.t.Version.Codec.New == nil && (!patchable(string(t)) || t == types.StrategicMergePatchType) {
-		c.fail(unsupportedMediaType("application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"))
-		return
-	}
 	body, err := c.body("patch")
 	if err != nil {
 		c.fail(err)

@@ -49,8 +49,10 @@ func (s *Server) lookup(in *request.Info) (snap *resource.Snapshot, row resource
 	return snap, row, ok
 }
 
+// hasGroup says whether the group is one of the reference's routes: those of custom resources are not.
 func hasGroup(snap *resource.Snapshot, group string) bool {
-	return group != "" && snap.Group(group) != nil
+	g := snap.Group(group)
+	return group != "" && g != nil && !g.Custom
 }
 
 // shape is what kind of path a resource's path is.
@@ -71,15 +73,67 @@ func (c *call) serve(row resource.Row) {
 	if row.Resource.Scope == resource.Cluster {
 		c.t.Namespace = ""
 	}
+	tree := row.Version.Codec.New == nil
+	verb := resource.Verbs(0)
+	if tree {
+		verb = c.customVerb()
+	} else {
+		verb = c.routedVerb()
+	}
+	if verb == 0 {
+		return
+	}
+	var ok bool
+	if c.media, ok = c.negotiate(offer{tree: tree, noTable: !c.tabular()}); !ok {
+		c.fail(onlyAccepted(listed))
+		return
+	}
+	if c.t.Sub != nil && !c.t.Sub.Parent && c.t.Sub.Do == nil && c.t.Sub.View == nil {
+		c.unavailable()
+		return
+	}
+
+	if w := row.Version.Warning; w != "" {
+		c.s.Metrics.Deprecated(row.Version.Group, row.Version.Name, row.Resource.Names.Plural, c.req.Info.Subresource)
+		c.req.Warn(w)
+	}
+	switch verb {
+	case resource.Get:
+		c.get()
+	case resource.List:
+		c.list()
+	case resource.Watch:
+		if !row.Resource.Verbs.Has(verb) {
+			c.fail(apierrors.NewMethodNotSupported(c.t.GR(), "watch"))
+			return
+		}
+		c.watch()
+	case resource.Create:
+		c.create()
+	case resource.Update:
+		c.update()
+	case resource.Patch:
+		c.patch()
+	case resource.Delete:
+		c.delete()
+	case resource.DeleteCollection:
+		c.deleteCollection()
+	}
+}
+
+// routedVerb finds the verb of a request for a built-in resource, as the reference's routes have them; 0: the request has
+// been answered.
+func (c *call) routedVerb() resource.Verbs {
+	in := &c.req.Info
 	at := c.shape()
 	if at != subresource && at != item && in.Verb != "delete" {
 		c.t.Name = ""
 	}
 	if at == noPath {
 		c.fail(notRouted())
-		return
+		return 0
 	}
-	verbs, lists := row.Resource.Verbs, false
+	verbs, lists := c.t.Resource.Verbs, false
 	if at == subresource {
 		verbs = c.t.Sub.Verbs
 	}
@@ -113,68 +167,22 @@ func (c *call) serve(row resource.Row) {
 	}
 	if at == subresource && verbs.Has(resource.Connect) {
 		c.connect()
-		return
+		return 0
 	}
 	switch {
 	case verb == 0, at == everywhere && !lists, !verbs.Has(verb) && !(lists && verbs.Has(resource.List)), in.Special == "watch" && !lists:
-		if at == subresource && row.Version.Codec.New == nil {
-			c.fail(apierrors.NewMethodNotSupported(c.t.GR(), in.Verb)) // no router stands before custom resources there
-			return
-		}
 		c.fail(methodNotAllowed())
-		return
+		return 0
 	}
-
-	tree := row.Version.Codec.New == nil
-	if verb == resource.Patch && !patchable(c.r.Header.Get("Content-Type")) && !tree {
+	if verb == resource.Patch && !patchable(c.r.Header.Get("Content-Type")) {
 		c.fail(mediaTypeNotRouted())
-		return
+		return 0
 	}
-	o := offer{tree: tree, noTable: !c.tabular()}
-	if header := c.r.Header.Get("Accept"); header != "" && !c.s.accepts.get(header).routable(o) {
+	if header := c.r.Header.Get("Accept"); header != "" && !c.s.accepts.get(header).routable(offer{noTable: !c.tabular()}) {
 		c.fail(notAcceptedByRoute(c.representations(lists)))
-		return
+		return 0
 	}
-	var ok bool
-	if c.media, ok = c.negotiate(o); !ok {
-		if tree {
-			c.fail(onlyAccepted(listedTrees))
-		} else {
-			c.fail(onlyAccepted(listed))
-		}
-		return
-	}
-	if c.t.Sub != nil && !c.t.Sub.Parent && c.t.Sub.Do == nil && c.t.Sub.View == nil {
-		c.unavailable()
-		return
-	}
-
-	if w := row.Version.Warning; w != "" {
-		c.s.Metrics.Deprecated(row.Version.Group, row.Version.Name, row.Resource.Names.Plural, c.req.Info.Subresource)
-		c.req.Warn(w)
-	}
-	switch verb {
-	case resource.Get:
-		c.get()
-	case resource.List:
-		c.list()
-	case resource.Watch:
-		if !verbs.Has(verb) {
-			c.fail(apierrors.NewMethodNotSupported(c.t.GR(), "watch"))
-			return
-		}
-		c.watch()
-	case resource.Create:
-		c.create()
-	case resource.Update:
-		c.update()
-	case resource.Patch:
-		c.patch()
-	case resource.Delete:
-		c.delete()
-	case resource.DeleteCollection:
-		c.deleteCollection()
-	}
+	return verb
 }
 
 // shape reads the path; noPath is one that does not exist for the resource.
@@ -223,9 +231,6 @@ func (c *call) tabular() bool {
 // representations are what the reference's router says that a route can answer with.
 func (c *call) representations(lists bool) string {
 	s, streams := listed, listedStreams
-	if c.t.Version.Codec.New == nil {
-		s, streams = listedTrees, listedTreeWatch
-	}
 	if lists {
 		s += ", " + streams
 	}

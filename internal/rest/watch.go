@@ -56,7 +56,7 @@ func (c *call) watch() {
 	}
 	if err == nil && !c.media.enc.Streams() {
 		if err = onlyAccepted(listedStreams); c.t.Version.Codec.New == nil {
-			err = onlyAccepted(listedTreeWatch)
+			err = onlyAccepted(listed)
 		}
 	}
 	if err != nil {

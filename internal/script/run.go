@@ -331,7 +331,9 @@ func (r *run) cleanUp(ctx context.Context) error {
 func (r *run) call(ctx context.Context, method, path, contentType, body string) (int, string, error) {
 	req := &request{method: method, target: path, header: http.Header{}, body: []byte(body), timeout: 10 * time.Second}
 	req.header.Set("Accept", mediaJSON)
-	req.header.Set("User-Agent", "script")
+	if path == crdPath {
+		req.header.Set("User-Agent", "script") // of definitions, which scripts show
+	}
 	if contentType != "" {
 		req.header.Set("Content-Type", contentType)
 	}
