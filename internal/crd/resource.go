@@ -83,7 +83,7 @@ func (m *Manager) versionOf(d *document, in *version, rec *cache.Record) (kindVe
 		Origin:  fmt.Sprintf("%s/%d", d.Metadata.UID, d.Metadata.Generation),
 		Schema:  func() *schema.Schema { return kv.schema().Root },
 		Default: func(o object.Object) { kv.schema().Default(o.(*unstructured.Unstructured).Object) },
-		Prune: func(o object.Object, report bool) ([]string, error) { return prune(kv.schema(), gvk, o, report) },
+		Prune:   func(o object.Object, report bool) ([]string, error) { return prune(kv.schema(), gvk, o, report) },
 		Restore: func(o object.Object) error {
 			s, tree := kv.schema(), o.(*unstructured.Unstructured)
 			err := s.PruneStored(tree.Object)
