@@ -284,8 +284,8 @@ func (k *kind) also(_ context.Context, c *resource.Change) ([]resource.Guard, []
 
 // validate is the rules of the schema of the request's version, in the reference's order.
 func (k *kind) validate(ctx context.Context, c *resource.Change) field.ErrorList {
-	if got, want := c.New.GetObjectKind().GroupVersionKind().Kind, c.Version.Codec.Kind.Kind; got != want {
-		return field.ErrorList{field.Invalid(field.NewPath("kind"), got, "must be "+want)}
+	if errs := typeErrors(c.New.GetObjectKind().GroupVersionKind(), c.Version.Codec.Kind); len(errs) > 0 {
+		return errs
 	}
 	v := k.version(c.Version)
 	s, obj := v.schema(), tree(c.New)
@@ -301,6 +301,17 @@ func (k *kind) validate(ctx context.Context, c *resource.Change) field.ErrorList
 	errs := append(s.ValidateValues(obj, old), scaleSpecErrors(v.scale, obj)...)
 	errs = append(errs, scaleStatusErrors(v.scale, obj)...)
 	return append(errs, s.ValidateRest(ctx, obj, old, slices.Concat(c.Found, errs))...)
+}
+
+// typeErrors says that an object is not of the kind that was asked for.
+func typeErrors(got, want kschema.GroupVersionKind) (errs field.ErrorList) {
+	if got.Kind != want.Kind {
+		errs = append(errs, field.Invalid(field.NewPath("kind"), got.Kind, "must be "+want.Kind))
+	}
+	if got.GroupVersion() != want.GroupVersion() {
+		errs = append(errs, field.Invalid(field.NewPath("apiVersion"), got.GroupVersion().String(), "must be "+want.GroupVersion().String()))
+	}
+	return errs
 }
 
 // warn tells of new finalizers whose names may meet with those of others.

@@ -21,6 +21,8 @@ func validate(ctx context.Context, c *resource.Change) error {
 	m := metaRules{c, field.NewPath("metadata"), c.Resource.Scope == resource.Namespaced}
 	var errs field.ErrorList
 	switch {
+	case c.Op == resource.OpCreate && c.Version.Codec.New == nil && c.New.GetObjectKind().GroupVersionKind() != c.Version.Codec.Kind:
+		// Validate says so, and no more is looked at.
 	case c.Op == resource.OpCreate:
 		errs = m.kind()
 		c.Found = errs
@@ -48,8 +50,8 @@ func validate(ctx context.Context, c *resource.Change) error {
 		return nil
 	}
 	kind := c.Version.Codec.Kind.GroupKind()
-	if got := c.New.GetObjectKind().GroupVersionKind().Kind; c.Version.Codec.New == nil && got != "" {
-		kind.Kind = got // it may be a wrong one
+	if got := c.New.GetObjectKind().GroupVersionKind().GroupKind(); c.Version.Codec.New == nil && got.Kind != "" {
+		kind = got // it may be a wrong one
 	}
 	return apierrors.NewInvalid(kind, c.New.GetName(), errs)
 }
