@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,11 @@ func Customise(s *Script, before *Script) (custom *Script, ok bool) {
 		return nil, false
 	}
 	custom.comment = []byte("# Made from " + s.Name + ".txtar, for a custom resource.\n" + string(s.comment))
+	if s.Needs == "" && s.refusesPatch() {
+		// The refusal tells all media types of patches, which are more where there is CBOR.
+		custom.Needs = "cbor"
+		custom.comment = append(custom.comment, "needs: cbor\n"...)
+	}
 	custom.Description = "Made from " + s.Name + ".txtar, for a custom resource.\n" + s.Description
 	custom.Steps = []Step{{Kind: Define, Number: "1", Request: notes}}
 	any := false
@@ -43,6 +49,13 @@ func Customise(s *Script, before *Script) (custom *Script, ok bool) {
 	return custom, any
 }
 
+// refusesPatch says whether there is a patch of a kind that custom objects do not take.
+func (s *Script) refusesPatch() bool {
+	return slices.ContainsFunc(s.Steps, func(st Step) bool {
+		return strings.HasPrefix(st.Request, http.MethodPatch+" ") && !customPatch.MatchString(st.Request)
+	})
+}
+
 func asksTheSame(a, b *Script) bool {
 	if len(a.Steps) != len(b.Steps) || string(a.comment) != string(b.comment) {
 		return false
@@ -58,6 +71,7 @@ func asksTheSame(a, b *Script) bool {
 var (
 	configMapPath = regexp.MustCompile(`^([A-Z]+ )/api/v1/((?:watch/)?(?:namespaces/[^/ ?]+/)?)configmaps\b`)
 	namespacePath = regexp.MustCompile(`^[A-Z]+ /api/v1/namespaces(/[^/?]+(/finalize|/status)?)?(\?.*)?$`)
+	customPatch   = regexp.MustCompile(`application/(json-patch\+json|merge-patch\+json|apply-patch\+)`)
 	versionKind   = regexp.MustCompile(`("?apiVersion"?:\s*"?)v1("?[,\s]\s*"?kind"?:\s*"?)ConfigMap\b`)
 	kindVersion   = regexp.MustCompile(`("?kind"?:\s*"?)ConfigMap("?[,\s]\s*"?apiVersion"?:\s*"?)v1\b`)
 )
