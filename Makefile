@@ -14,8 +14,10 @@ vet:
 bench:
 	go run ./bench -o docs/bench
 
+# What the real programs do, and definitions that others wrote against the recorded answers.
 reference-test:
 	cd reference && go test ./...
+	cd reference/crds && go test -timeout 20m .
 
 # Records all behaviour scripts anew from the reference and shows whether anything changed.
 verify-recordings:
