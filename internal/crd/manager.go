@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -159,25 +160,37 @@ func (m *Manager) follow(ctx context.Context) error {
 	}
 }
 
-// take brings the catalog up to date with changed definitions (nil: gone). Definitions whose names or conditions are
-// to be written are written, and taken as they are then.
+// news is a definition that has changed.
+type news struct {
+	name string
+	rec  *cache.Record // nil: it is gone
+	doc  *document
+}
+
+// take brings the catalog up to date with changed definitions (a nil record: gone). Definitions whose names or conditions
+// are to be written are written, and taken as they are then.
 func (m *Manager) take(ctx context.Context, changed map[string]*cache.Record) {
+	batch := make([]news, 0, len(changed))
+	for name, rec := range changed {
+		if was := m.defs[name]; rec == nil || was == nil || was.rec.Revision < rec.Revision { // not taken as it was written
+			batch = append(batch, news{name: name, rec: rec})
+		}
+	}
+	slices.SortFunc(batch, func(a, b news) int { return strings.Compare(a.name, b.name) })
 	groups := map[string]bool{} // in which something has changed for clients
-	free := map[string]bool{}   // in which names have become free
-	names := make([]string, 0, len(changed))
-	for name := range changed {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		m.one(ctx, name, changed[name], groups, free)
-	}
-	for len(free) > 0 { // others may get the names that they want now, and free some of theirs
-		again := free
-		free = map[string]bool{}
+	for len(batch) > 0 {
+		free := map[string]bool{} // groups in which names have become free
+		m.settle(ctx, batch, free, groups)
+		for _, n := range batch {
+			if n.doc != nil {
+				m.one(ctx, n, free, groups)
+			}
+		}
+		// Others may get the names that they want now, and free some of theirs.
+		batch = batch[:0]
 		for name, d := range m.defs {
-			if again[d.group] && !sameNames(&d.wants, &d.has) {
-				m.one(ctx, name, d.rec, groups, free)
+			if free[d.group] && !sameNames(&d.wants, &d.has) {
+				batch = append(batch, news{name: name, rec: d.rec})
 			}
 		}
 	}
@@ -186,47 +199,97 @@ func (m *Manager) take(ctx context.Context, changed map[string]*cache.Record) {
 	}
 }
 
-// one takes one definition.
-func (m *Manager) one(ctx context.Context, name string, rec *cache.Record, groups, free map[string]bool) {
-	was := m.defs[name]
-	switch {
-	case rec == nil && was == nil:
-		return
-	case rec == nil:
-		delete(m.defs, name)
-		free[was.group] = true
-		m.serve(name, was, nil, groups)
-		return
-	case was != nil && was.rec.Revision > rec.Revision:
-		return // it was taken as it was written
-	}
-	d, err := read(rec)
-	if err != nil {
-		m.cfg.Logger.Error("a CustomResourceDefinition cannot be read", "name", name, "err", err)
-		return
-	}
-	if d.unsettled() {
-		if now := m.settled(ctx, name, d, rec); now != rec {
-			if rec = now; rec == nil {
-				return // the event of its end comes
-			}
-			if d, err = read(rec); err != nil {
-				return
-			}
+// settle reads the definitions of a batch, and writes what is to be said in their status: in no order, so that the writes
+// share syncs, but what each of them gets is decided in the batch's order. Definitions that are gone are let go of.
+func (m *Manager) settle(ctx context.Context, batch []news, free, groups map[string]bool) {
+	for _, n := range batch {
+		if was := m.defs[n.name]; n.rec == nil && was != nil {
+			delete(m.defs, n.name)
+			free[was.group] = true
+			m.serve(n.name, was, nil, groups)
 		}
 	}
-	def := &entry{rec: rec, group: d.Spec.Group, generation: d.Metadata.Generation, wants: d.Spec.Names, has: d.Status.AcceptedNames}
+	promised := map[string]v1.CustomResourceDefinitionNames{} // by definition, to those before in the batch
+	var writes sync.WaitGroup
+	room := make(chan struct{}, settleAtOnce)
+	for i := range batch {
+		n := &batch[i]
+		if n.rec == nil {
+			continue
+		}
+		d, err := read(n.rec)
+		if err != nil {
+			m.cfg.Logger.Error("a CustomResourceDefinition cannot be read", "name", n.name, "err", err)
+			continue
+		}
+		n.doc = d
+		if !d.unsettled() {
+			continue
+		}
+		t := m.taken(n.name, d, promised)
+		promised[n.name], _ = acceptNames(d.Spec.Names, d.Status.AcceptedNames, t)
+		room <- struct{}{}
+		writes.Go(func() {
+			m.write(ctx, n, t)
+			<-room
+		})
+	}
+	writes.Wait()
+}
+
+// settleAtOnce bounds the writes of status under way at once.
+const settleAtOnce = 16
+
+// taken are the names that a definition cannot have: those of the others in its group, and those that are about to be.
+func (m *Manager) taken(name string, d *document, promised map[string]v1.CustomResourceDefinitionNames) taken {
+	t := taken{map[string]bool{}, map[string]bool{}}
+	for other, o := range m.defs {
+		if o.group == d.Spec.Group && other != name {
+			t.add(&o.has)
+		}
+	}
+	for other, has := range promised {
+		if strings.HasSuffix(other, "."+d.Spec.Group) && other != name {
+			t.add(&has)
+		}
+	}
+	t.add(&d.Status.AcceptedNames)
+	return t
+}
+
+// write writes what is to be said in a definition's status, and reads it as it is then; its doc is nil when it is gone.
+func (m *Manager) write(ctx context.Context, n *news, t taken) {
+	now, err := m.update(ctx, n.name, n.rec, func(crd *v1beta1.CustomResourceDefinition) bool {
+		return settle(crd, t, m.cfg.Clock())
+	})
+	switch {
+	case err != nil && ctx.Err() == nil:
+		m.cfg.Logger.Error("a CustomResourceDefinition's status cannot be written", "name", n.name, "err", err)
+	case now == nil:
+		n.doc = nil // the event of its end comes
+	case now != n.rec:
+		n.rec = now
+		if n.doc, err = read(now); err != nil {
+			n.doc = nil
+		}
+	}
+}
+
+// one takes one definition as it is.
+func (m *Manager) one(ctx context.Context, n news, free, groups map[string]bool) {
+	was, d := m.defs[n.name], n.doc
+	def := &entry{rec: n.rec, group: d.Spec.Group, generation: d.Metadata.Generation, wants: d.Spec.Names, has: d.Status.AcceptedNames}
 	if was != nil {
-		def.ending = was.ending && was.rec.Head.UID == rec.Head.UID
+		def.ending = was.ending && was.rec.Head.UID == n.rec.Head.UID
 		if !sameNames(&was.has, &def.has) {
 			free[def.group] = true
 		}
 	}
-	m.defs[name] = def
-	m.serve(name, was, m.made(was, def, d), groups)
+	m.defs[n.name] = def
+	m.serve(n.name, was, m.made(was, def, d), groups)
 	if d.dying() && !def.ending {
 		def.ending = true
-		m.ending.Go(func() { m.end(ctx, name, rec.Head.UID) })
+		m.ending.Go(func() { m.end(ctx, n.name, n.rec.Head.UID) })
 	}
 }
 
@@ -346,26 +409,6 @@ func joined(builtin, custom resource.Group) resource.Group {
 		}
 	}
 	return resource.NewGroup(builtin.Name, versions)
-}
-
-// settled writes what is to be said in a definition's status, and returns its record as it is then: rec where there is
-// nothing to say, nil when it is gone.
-func (m *Manager) settled(ctx context.Context, name string, d *document, rec *cache.Record) *cache.Record {
-	t := taken{map[string]bool{}, map[string]bool{}}
-	for other, o := range m.defs {
-		if o.group == d.Spec.Group && other != name {
-			t.add(&o.has)
-		}
-	}
-	t.add(&d.Status.AcceptedNames)
-	now, err := m.update(ctx, name, rec, func(crd *v1beta1.CustomResourceDefinition) bool {
-		return settle(crd, t, m.cfg.Clock())
-	})
-	if err != nil && ctx.Err() == nil {
-		m.cfg.Logger.Error("a CustomResourceDefinition's status cannot be written", "name", name, "err", err)
-		return rec
-	}
-	return now
 }
 
 // update writes a definition's status as change makes it, as often as somebody else is faster, unless change says that
