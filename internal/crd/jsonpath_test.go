@@ -67,7 +67,8 @@ func samePath(t *testing.T, text string, tree map[string]any) {
 	if err != nil {
 		return
 	}
-	if got, ok := p.first(tree); ok != wantOK || !reflect.DeepEqual(got, want) && !strings.Contains(text, "*") { // maps have no order
+	unordered := strings.Contains(text, "*") || strings.Contains(text, "..") // maps have no order: which is the first is anyone's guess
+	if got, ok := p.first(tree); ok != wantOK || !unordered && !reflect.DeepEqual(got, want) {
 		t.Errorf("%s: got %v (%v), want %v (%v)", text, got, ok, want, wantOK)
 	}
 }

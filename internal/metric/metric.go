@@ -5,13 +5,14 @@
 // numbers of one set of labels; a Gauge is read when somebody asks for /metrics.
 //
 // Invariants: counting a request costs less than a microsecond and allocates nothing once its series is there: series
-// are found in one map that is copied when one is added, and their numbers are atomic. How many series there may be is
+// are found in a map that is replaced when many are new, and their numbers are atomic. How many series there may be is
 // bounded.
 //
 // Concurrency: everything here may be used by any number of goroutines.
 package metric
 
 import (
+	"maps"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -84,46 +85,72 @@ func New() *Metrics {
 	return m
 }
 
-// family finds series by their labels.
+// family finds series by their labels. Those in known are found without the lock. New ones wait in fresh, and join the
+// others once looking for them has cost as much as that does: so many series cost time in proportion, not its square.
 type family[K comparable, S any] struct {
-	m  atomic.Pointer[map[K]*S]
-	mu sync.Mutex
+	known atomic.Pointer[map[K]*S] // never written once it is there
+	mu    sync.Mutex
+	fresh map[K]*S
+	tries int // of finding a series behind the lock since known was replaced
 }
 
 // get returns the series of k. other is whose series is taken when there are too many.
 func (f *family[K, S]) get(k, other K, make func() *S) *S {
-	if m := f.m.Load(); m != nil {
-		if s := (*m)[k]; s != nil {
-			return s
-		}
+	if s := f.old()[k]; s != nil {
+		return s
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	old := f.all()
-	if s := old[k]; s != nil {
-		return s
-	}
-	if len(old) >= mostSeries {
-		if s := old[other]; s != nil {
-			return s
-		}
+	s := f.find(k)
+	if s == nil && len(f.old())+len(f.fresh) >= mostSeries {
 		k = other
+		s = f.find(k)
 	}
-	grown := map[K]*S{}
-	for k, s := range old {
-		grown[k] = s
+	if s == nil {
+		if f.fresh == nil {
+			f.fresh = map[K]*S{}
+		}
+		s = make()
+		f.fresh[k] = s
 	}
-	s := make()
-	grown[k] = s
-	f.m.Store(&grown)
+	if f.tries++; f.tries > len(f.old()) {
+		f.merge()
+	}
 	return s
 }
 
+// all is every series there is; nobody writes to it any more.
 func (f *family[K, S]) all() map[K]*S {
-	if m := f.m.Load(); m != nil {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.merge()
+	return f.old()
+}
+
+func (f *family[K, S]) old() map[K]*S {
+	if m := f.known.Load(); m != nil {
 		return *m
 	}
 	return nil
+}
+
+func (f *family[K, S]) find(k K) *S {
+	if s := f.old()[k]; s != nil {
+		return s
+	}
+	return f.fresh[k]
+}
+
+func (f *family[K, S]) merge() {
+	f.tries = 0
+	if len(f.fresh) == 0 {
+		return
+	}
+	grown := make(map[K]*S, len(f.old())+len(f.fresh))
+	maps.Copy(grown, f.old())
+	maps.Copy(grown, f.fresh)
+	f.known.Store(&grown)
+	f.fresh = nil
 }
 
 type counter struct{ n atomic.Int64 }

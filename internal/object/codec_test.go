@@ -3,6 +3,7 @@ package object
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -223,6 +224,18 @@ func TestTreesLikeOracle(t *testing.T) {
 		}
 		delete(u.Object, "whole")
 		testStored(t, c, u)
+	}
+}
+
+// TestNegativeZero: its text is read back as the integer 0, which is what is answered then.
+func TestNegativeZero(t *testing.T) {
+	kind := schema.GroupVersionKind{Group: "stable.example.com", Version: "v1", Kind: "Pod"}
+	c := &Codec{Kind: kind}
+	u := &unstructured.Unstructured{Object: map[string]any{"zero": 0.0, "minus": math.Copysign(0, -1), "list": []any{math.Copysign(0, -1), -0.5}}}
+	u.SetGroupVersionKind(kind)
+	got, err := c.Append(nil, JSON, u)
+	if want := `{"apiVersion":"stable.example.com/v1","kind":"Pod","list":[0,-0.5],"minus":0,"zero":0}`; err != nil || string(got) != want {
+		t.Errorf("got %s (%v), want %s", got, err, want)
 	}
 }
 

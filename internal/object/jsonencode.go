@@ -380,6 +380,10 @@ func appendTree(b []byte, v any, depth int) ([]byte, error) {
 		return strconv.AppendBool(b, v), nil
 	case int64:
 		return strconv.AppendInt(b, v, 10), nil
+	case float64:
+		if v == 0 { // -0 too: as text that is read back as the integer 0, so nobody ever saw the sign
+			return append(b, '0'), nil
+		}
 	case map[string]any:
 		if depth > maxDepth {
 			return b, errSlow

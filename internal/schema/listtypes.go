@@ -181,39 +181,19 @@ func shownElement(s *Schema, v any) any {
 
 // equalJSON says whether two trees have the same JSON text.
 func equalJSON(a, b any) bool {
-	switch a := a.(type) {
-	case []any:
-		b, ok := b.([]any)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for i := range a {
-			if !equalJSON(a[i], b[i]) {
-				return false
+	return equalBut(a, b, func(a, b any) bool {
+		switch a := a.(type) {
+		case int64:
+			if f, ok := b.(float64); ok {
+				return equalNumbers(a, f)
+			}
+		case float64:
+			if n, ok := b.(int64); ok {
+				return equalNumbers(n, a)
 			}
 		}
-		return true
-	case map[string]any:
-		b, ok := b.(map[string]any)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for k, v := range a {
-			if w, ok := b[k]; !ok || !equalJSON(v, w) {
-				return false
-			}
-		}
-		return true
-	case int64:
-		if f, ok := b.(float64); ok {
-			return equalNumbers(a, f)
-		}
-	case float64:
-		if n, ok := b.(int64); ok {
-			return equalNumbers(n, a)
-		}
-	}
-	return isScalar(b) && a == b
+		return equalScalars(a, b)
+	})
 }
 
 func equalNumbers(n int64, f float64) bool {

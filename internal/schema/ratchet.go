@@ -114,7 +114,12 @@ func equalTo(s *Schema, v, old any) bool {
 }
 
 // equal says whether two trees are the same; 1 and 1.0 are not.
-func equal(a, b any) bool {
+func equal(a, b any) bool { return equalBut(a, b, equalScalars) }
+
+func equalScalars(a, b any) bool { return isScalar(b) && a == b }
+
+// equalBut says whether two trees are the same, where scalars says so of the scalars in a.
+func equalBut(a, b any, scalars func(a, b any) bool) bool {
 	switch a := a.(type) {
 	case []any:
 		b, ok := b.([]any)
@@ -122,7 +127,7 @@ func equal(a, b any) bool {
 			return false
 		}
 		for i := range a {
-			if !equal(a[i], b[i]) {
+			if !equalBut(a[i], b[i], scalars) {
 				return false
 			}
 		}
@@ -133,11 +138,11 @@ func equal(a, b any) bool {
 			return false
 		}
 		for k, v := range a {
-			if w, ok := b[k]; !ok || !equal(v, w) {
+			if w, ok := b[k]; !ok || !equalBut(v, w, scalars) {
 				return false
 			}
 		}
 		return true
 	}
-	return isScalar(b) && a == b
+	return scalars(a, b)
 }
