@@ -20,7 +20,7 @@ const module = "github.com/pintle-io/pintle"
 // The rooms of the house and which may open onto which: "a < b" means that b may import a, and with it all that
 // a may import. ARCHITECTURE.md draws them.
 const rooms = `
-NONE < object request store store/tree store/alarm proxy metric cert invariants history
+NONE < object request store store/tree store/alarm proxy metric cert invariants history corpus corpus/keep
 object < script
 store < store/eventlog
 store/tree store/alarm store/eventlog < store/embed store/etcd store/memory store/storetest
@@ -52,7 +52,7 @@ var outside = []struct{ path, only, why string }{
 	{"k8s.io/client-go/util/jsonpath", "internal/crd", "its answers are the rule for printer columns; it imports nothing else of client-go"},
 	{"k8s.io/client-go", "pintletest internal/script", "the server is not its own client"},
 	{"net/http/httptest", "nobody", "it belongs in tests"},
-	{"testing", "pintletest internal/store/storetest", "it belongs in tests"},
+	{"testing", "pintletest internal/store/storetest internal/corpus", "it belongs in tests"},
 }
 
 func TestImports(t *testing.T) {

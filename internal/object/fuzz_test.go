@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pintle-io/pintle/internal/corpus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -61,6 +62,7 @@ func checkDecode(t *testing.T, e Encoding, data []byte) {
 }
 
 func FuzzDecodeJSON(f *testing.F) {
+	corpus.Add(f)
 	for _, s := range fuzzTexts {
 		f.Add([]byte(s))
 	}
@@ -105,6 +107,7 @@ func oracleDecodeTree(data []byte, strict bool) (runtime.Object, []string, error
 }
 
 func FuzzDecodeYAML(f *testing.F) {
+	corpus.Add(f)
 	for _, s := range fuzzTexts {
 		f.Add([]byte(s))
 	}
@@ -125,11 +128,13 @@ func addSeeds(f *testing.F, e Encoding) {
 }
 
 func FuzzDecodeProtobuf(f *testing.F) {
+	corpus.Add(f)
 	addSeeds(f, Protobuf)
 	f.Fuzz(func(t *testing.T, data []byte) { checkDecode(t, Protobuf, data) })
 }
 
 func FuzzDecodeCBOR(f *testing.F) {
+	corpus.Add(f)
 	addSeeds(f, CBOR)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		checkDecode(t, CBOR, data)
@@ -139,6 +144,7 @@ func FuzzDecodeCBOR(f *testing.F) {
 
 // FuzzHead reads heads off anything, and splices into whatever has one.
 func FuzzHead(f *testing.F) {
+	corpus.Add(f)
 	for _, c := range fuzzCodecs {
 		for _, asJSON := range []bool{false, true} {
 			c := *c
@@ -192,6 +198,7 @@ func FuzzHead(f *testing.F) {
 
 // FuzzCompact compares with what encoding/json makes of a Marshaler's bytes.
 func FuzzCompact(f *testing.F) {
+	corpus.Add(f)
 	for _, s := range append(fuzzTexts, "\"\u2028<&>\"", ` [ 1 , -0.5e+3 , "\/" ] `, `01`, strings.Repeat("[", 300)) {
 		f.Add([]byte(s))
 	}
@@ -209,6 +216,7 @@ func FuzzCompact(f *testing.F) {
 
 // FuzzString compares with encoding/json.
 func FuzzString(f *testing.F) {
+	corpus.Add(f)
 	for _, s := range []string{"", "plain", "<>&\"\\\n\t\r\b\f\x00\x1f\x7f", "é\u2028\u2029😀\xff\xc3", strings.Repeat("a", 100) + "<"} {
 		f.Add(s)
 	}

@@ -16,6 +16,7 @@ import (
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 
+	"github.com/pintle-io/pintle/internal/corpus"
 	"github.com/pintle-io/pintle/internal/object"
 )
 
@@ -23,6 +24,7 @@ var podKind = gvkschema.GroupVersionKind{Version: "v1", Kind: "Pod"}
 
 // FuzzFieldsV1 reads sets that clients may send; what the library reads too is written the same.
 func FuzzFieldsV1(f *testing.F) {
+	corpus.Add(f)
 	for _, s := range []string{`{}`, `{"f:a":{".":{},"f:b":{}},"k:{\"name\":\"x\",\"port\":1}":{"v:1.5":{}},"i:3":{},"v:\"<\\u0026\"":{}}`, `{"f:b":{},"f:a":{}}`,
 		`null`, `{"x:y":{"z":1}}`, `{"f:a":null}`, `{"k:{\"a\":[1],\"b\":{\"c\":null}}":{}}`, `{"v:true":{},"v:null":{}}`, `{"f:\u00e9\ud83d\ude00":{}}`} {
 		f.Add([]byte(s))
@@ -64,6 +66,7 @@ func kjsonValid(raw []byte) bool {
 }
 
 func FuzzJSON(f *testing.F) {
+	corpus.Add(f)
 	f.Add([]byte(`{"a":[1,{"b":null}]}`), []byte(`[{"op":"add","path":"/a/-","value":1},{"op":"test","path":"/a/0","value":1},{"op":"copy","from":"/a","path":"/c"}]`))
 	f.Add([]byte(`{}`), []byte(`[{"op":"move","from":"","path":"/a"}]`))
 	f.Add([]byte(`{"a":[]}`), []byte(`[{"op":"remove","path":"/a/-1"}]`))
@@ -74,6 +77,7 @@ func FuzzJSON(f *testing.F) {
 }
 
 func FuzzMerge(f *testing.F) {
+	corpus.Add(f)
 	f.Add([]byte(`{"metadata":{"labels":{"a":null,"b":"c"}},"spec":{"containers":[{"name":"x","resources":{"limits":{"cpu":"1"}}}]}}`))
 	f.Add([]byte(`{"spec":{"securityContext":null,"nodeSelector":{"a":"b"},"terminationGracePeriodSeconds":1.5}}`))
 	f.Add([]byte(`{"status":{"startTime":"x"}}`))
@@ -99,6 +103,7 @@ func FuzzMerge(f *testing.F) {
 }
 
 func FuzzStrategic(f *testing.F) {
+	corpus.Add(f)
 	for _, s := range []string{`{"spec":{"containers":[{"name":"web","image":"x"},{"$patch":"delete","name":"y"}],"$setElementOrder/containers":[{"name":"web"}]}}`,
 		`{"metadata":{"finalizers":["a"],"$deleteFromPrimitiveList/finalizers":["b"]}}`, `{"spec":{"volumes":[{"name":"config","$retainKeys":["name","emptyDir"],"emptyDir":{}}]}}`,
 		`{"$patch":"replace"}`, `{"spec":{"tolerations":[[]],"containers":[null]}}`, `{"spec":{"$retainKeys":[{}],"$setElementOrder/containers":[{"name":{}}]}}`} {
@@ -127,6 +132,7 @@ func FuzzStrategic(f *testing.F) {
 
 // FuzzApply applies anything to a pod: twice, and forced, which no conflict can stop.
 func FuzzApply(f *testing.F) {
+	corpus.Add(f)
 	f.Add([]byte(usualPod))
 	f.Add([]byte(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"x"},"spec":{"containers":[{"name":"web","ports":[{"containerPort":1},{"containerPort":2,"protocol":"UDP"}]}]}}`))
 	f.Add([]byte(`{"apiVersion":"v1","kind":"Pod","metadata":{"finalizers":[null,1],"managedFields":null},"spec":null}`))

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"github.com/pintle-io/pintle/internal/corpus"
 	"net/http"
 	"net/url"
 	"strings"
@@ -77,6 +78,7 @@ func slowParse(method, path string) (resource bool, parts []string, ns string) {
 }
 
 func FuzzParse(f *testing.F) {
+	corpus.Add(f)
 	for _, s := range []string{"/api/v1/namespaces/x/pods/p/log", "/apis/apps/v1/deployments", "/api/v1/watch/pods", "//api//v1//", "/api/v1/proxy/a/b/c/d", "/apis/a/b/namespaces/x/status/y"} {
 		f.Add("GET", s, "watch=1&fieldSelector=metadata.name=x")
 	}

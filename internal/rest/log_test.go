@@ -12,6 +12,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/pintle-io/pintle/internal/corpus"
 	"github.com/pintle-io/pintle/internal/engine"
 	"github.com/pintle-io/pintle/internal/rest"
 )
@@ -56,6 +57,7 @@ func TestLog(t *testing.T) {
 
 // FuzzServe asks for anything: nothing may panic, and every answer has a code that means something.
 func FuzzServe(f *testing.F) {
+	corpus.Add(f)
 	for _, s := range [][4]string{
 		{"GET", cms + "/a?pretty=1", "application/json", ""},
 		{"POST", cms, "application/json", `{"metadata":{"generateName":"x"}}`},

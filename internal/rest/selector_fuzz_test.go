@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/pintle-io/pintle/internal/corpus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
@@ -14,6 +15,7 @@ import (
 // FuzzSelectors lists secrets with any selectors: the answer is 400 exactly where the selectors can't be read, and
 // otherwise the objects that apimachinery's own matching picks.
 func FuzzSelectors(f *testing.F) {
+	corpus.Add(f)
 	for _, s := range [][2]string{
 		{"a=b", ""}, {"a in (b,c),!d", "type=x"}, {"a notin (b)", "metadata.name!=s1"}, {"a", "metadata.namespace=default,type!=Opaque"},
 		{"a>1", `type=a\,b`}, {"a==1,b!=", "type==x"}, {"", ","}, {"a gt 1", "nope=1"},

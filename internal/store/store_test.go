@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pintle-io/pintle/internal/corpus"
 	"github.com/pintle-io/pintle/internal/store"
 )
 
@@ -34,6 +35,7 @@ func TestKeyPaths(t *testing.T) {
 
 // Keys of one kind of prefix compare as their paths do.
 func FuzzCompare(f *testing.F) {
+	corpus.Add(f)
 	f.Add("a", "x", "a-b", "x")
 	f.Add("a", "x", "aa", "x")
 	f.Add("a.b", "x-1", "a", "x.1")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/pintle-io/pintle/internal/corpus"
 	"github.com/pintle-io/pintle/internal/store"
 )
 
@@ -56,6 +57,7 @@ func TestPaths(t *testing.T) {
 
 // Whatever lies on the disk, decoding it ends with what encodes to the same bytes, or with an error.
 func FuzzEntries(f *testing.F) {
+	corpus.Add(f)
 	for _, k := range oddKeys()[:10] {
 		path := appendPath(nil, k)
 		f.Add(appendRevision(slices.Clone(path), 7))
