@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -131,38 +129,10 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 	}
 
 	// 4. Identity and versions.
-	rv := obj.GetResourceVersion()
-	if creating {
-		if a.mustCreate && rv != "" && rv != "0" {
-			return res, false, errors.New("resourceVersion should not be set on objects to be created")
-		}
-		obj.SetResourceVersion("")
-		obj.SetCreationTimestamp(metav1.NewTime(now.Truncate(1e9)))
-		obj.SetUID(a.NewUID())
-		if obj.GetName() == "" && obj.GetGenerateName() != "" {
-			obj.SetName(generateName(obj.GetGenerateName(), a.Suffix()))
-		}
-		a.t.Name = obj.GetName()
-		t = a.t
-		if a.mustCreate {
-			a.old = a.table.Get(t.Key())
-			if a.live && a.Store.Shared() {
-				if err := a.relive(ctx); err != nil {
-					return res, false, err
-				}
-			}
-		}
-	} else if rv == "" || rv == "0" {
-		if !t.Resource.Rules.UnconditionalUpdate {
-			return res, false, apierrors.NewInvalid(kschema.GroupKind{Group: t.Version.Group, Kind: t.Resource.Names.Plural}, t.Name,
-				field.ErrorList{field.Invalid(field.NewPath("metadata", "resourceVersion"), int64(0), "must be specified for an update")})
-		}
-		obj.SetResourceVersion(old.GetResourceVersion())
-	} else if _, err := strconv.ParseUint(rv, 10, 64); err != nil {
+	if err := a.identify(ctx, obj, old, creating); err != nil {
 		return res, false, err
-	} else if rv != old.GetResourceVersion() {
-		return res, false, conflict(t)
 	}
+	t = a.t
 
 	// 5. From here on in the version of the hooks: what the server owns, and the kind's own rules.
 	convert := t.Version != storage && !t.Resource.Rules.InRequestVersion
@@ -267,6 +237,42 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 		return res, false, err
 	}
 	return Result{Record: rec, Created: creating}, false, nil
+}
+
+// identify gives a new object its identity, and holds the version of another one against the old object's.
+func (a *attempt) identify(ctx context.Context, obj, old object.Object, creating bool) error {
+	rv := obj.GetResourceVersion()
+	if creating {
+		if a.mustCreate && rv != "" && rv != "0" {
+			return errors.New("resourceVersion should not be set on objects to be created")
+		}
+		obj.SetResourceVersion("")
+		obj.SetCreationTimestamp(metav1.NewTime(a.req.Now.Truncate(1e9)))
+		obj.SetUID(a.NewUID())
+		if obj.GetName() == "" && obj.GetGenerateName() != "" {
+			obj.SetName(generateName(obj.GetGenerateName(), a.Suffix()))
+		}
+		a.t.Name = obj.GetName()
+		if a.mustCreate {
+			a.old = a.table.Get(a.t.Key())
+			if a.live && a.Store.Shared() {
+				if err := a.relive(ctx); err != nil {
+					return err
+				}
+			}
+		}
+	} else if rv == "" || rv == "0" {
+		if !a.t.Resource.Rules.UnconditionalUpdate {
+			return apierrors.NewInvalid(kschema.GroupKind{Group: a.t.Version.Group, Kind: a.t.Resource.Names.Plural}, a.t.Name,
+				field.ErrorList{field.Invalid(field.NewPath("metadata", "resourceVersion"), int64(0), "must be specified for an update")})
+		}
+		obj.SetResourceVersion(old.GetResourceVersion())
+	} else if _, err := strconv.ParseUint(rv, 10, 64); err != nil {
+		return err
+	} else if rv != old.GetResourceVersion() {
+		return conflict(a.t)
+	}
+	return nil
 }
 
 // root is what stands before a key in messages: a dry run is refused above the store, which brings its own prefix.
@@ -456,39 +462,6 @@ func prepare(ctx context.Context, c *resource.Change) error {
 		c.New.SetDeletionGracePeriodSeconds(s)
 	}
 	return nil
-}
-
-// dedupOwners drops owner references that stand there twice, and says so.
-func dedupOwners(req *request.Request, obj object.Object, afterAdmission bool) {
-	refs := obj.GetOwnerReferences()
-	if len(refs) < 2 {
-		return
-	}
-	var twice []string
-	keep := refs[:0:0]
-	for i := range refs {
-		if slices.ContainsFunc(keep, func(r metav1.OwnerReference) bool { return equalOwners(&r, &refs[i]) }) {
-			twice = append(twice, string(refs[i].UID))
-			continue
-		}
-		keep = append(keep, refs[i])
-	}
-	if len(twice) == 0 {
-		return
-	}
-	obj.SetOwnerReferences(keep)
-	when := ""
-	if afterAdmission {
-		when = " after mutating admission happens"
-	}
-	req.Warn(".metadata.ownerReferences contains duplicate entries" + when + "; API server dedups owner references in 1.20+, and may reject " +
-		"such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: " + strings.Join(twice, ", "))
-}
-
-func equalOwners(a, b *metav1.OwnerReference) bool {
-	same := func(x, y *bool) bool { return x == y || x != nil && y != nil && *x == *y }
-	return a.UID == b.UID && a.APIVersion == b.APIVersion && a.Kind == b.Kind && a.Name == b.Name &&
-		same(a.Controller, b.Controller) && same(a.BlockOwnerDeletion, b.BlockOwnerDeletion)
 }
 
 // manager is who a write's fields belong to.
