@@ -31,6 +31,7 @@ import (
 //	& command        it runs in the background, one at a time
 //	until text       wait until the background command has written text
 //	stop             interrupt the background command; what it wrote is compared
+//	retry            the next command runs until it ends as it should, for a minute; its last output is compared
 //	differs reason   the next command's output is not compared, only that it succeeds or fails
 //	later reason     pintle is known to answer the next command otherwise; it does until this line goes
 //	# comment
@@ -176,6 +177,7 @@ func (s *side) session(t *testing.T, name string, archive *txtar.Archive) (said 
 	}
 	defer stop()
 	var differs, later string
+	var patience time.Duration
 	for i, line := range strings.Split(string(archive.Comment), "\n") {
 		verb, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		a := answer{line: i + 1, command: rest, differs: differs, later: later}
@@ -188,13 +190,25 @@ func (s *side) session(t *testing.T, name string, archive *txtar.Archive) (said 
 		case "later":
 			later = rest
 			continue
+		case "retry":
+			patience = time.Minute
+			continue
 		case "$", "!":
 			var out, errs bytes.Buffer
-			ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
-			cmd := command(ctx, rest)
-			cmd.Stdout, cmd.Stderr = &out, &errs
-			err := cmd.Run()
-			cancel()
+			var cmd *exec.Cmd
+			var err error
+			for deadline := time.Now().Add(patience); ; {
+				out.Reset()
+				errs.Reset()
+				ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+				cmd = command(ctx, rest)
+				cmd.Stdout, cmd.Stderr = &out, &errs
+				err = cmd.Run()
+				cancel()
+				if (err == nil) == (verb == "$") || time.Now().After(deadline) {
+					break
+				}
+			}
 			a.output = clean(out.String() + errs.String())
 			if (err == nil) != (verb == "$") && (later == "" || s.name == "reference") {
 				t.Errorf("%s: line %d: %s %s: %v\n%s", s.name, i+1, verb, rest, err, a.output)
@@ -222,7 +236,7 @@ func (s *side) session(t *testing.T, name string, archive *txtar.Archive) (said 
 			t.Errorf("line %d: what is %q?", i+1, verb)
 			return said
 		}
-		differs, later = "", ""
+		differs, later, patience = "", "", 0
 	}
 	return said
 }
