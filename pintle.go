@@ -344,6 +344,7 @@ func (s *Server) server() *http.Server {
 // closes. It returns nil after an orderly end.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.Close()
+	s.crds.Begin()
 	failed := make(chan error, 1)
 	go func() { failed <- s.http.ServeTLS(s.listener, "", "") }()
 	var work sync.WaitGroup

@@ -46,8 +46,12 @@ type Manager struct {
 	groups   map[string]resource.Group                // of rows
 	webhooks *webhooks
 	ending   sync.WaitGroup
-	started  atomic.Bool
-	tab      atomic.Pointer[cache.Table]
+	// byGroup is what defs holds, by group.
+	byGroup map[string]map[string]*entry
+	running atomic.Bool // Run was called
+	start   sync.Once
+	started chan struct{} // closed when the definitions that were there are in the catalog
+	tab     atomic.Pointer[cache.Table]
 
 	mu      sync.Mutex
 	seen    int64 // events up to this revision are in the catalog
@@ -65,7 +69,7 @@ func New(c Config) *Manager {
 	if !ok {
 		return nil
 	}
-	m := &Manager{cfg: c, crds: row, defs: map[string]*entry{}, rows: map[string]map[string]*resource.Resource{},
+	m := &Manager{cfg: c, crds: row, started: make(chan struct{}), defs: map[string]*entry{}, byGroup: map[string]map[string]*entry{}, rows: map[string]map[string]*resource.Resource{},
 		groups: map[string]resource.Group{}}
 	m.webhooks = newWebhooks(m, c.NewUID)
 	return m
@@ -91,8 +95,16 @@ func (m *Manager) target(name, sub string) engine.Target {
 // table is the definitions' table, which Run has loaded before anything is served.
 func (m *Manager) table() *cache.Table { return m.tab.Load() }
 
+// Begin says that Run is about to be called: from now on Settle waits for it.
+func (m *Manager) Begin() {
+	if m != nil {
+		m.running.Store(true)
+	}
+}
+
 // Run follows the definitions until ctx is done.
 func (m *Manager) Run(ctx context.Context) {
+	m.Begin()
 	defer m.ending.Wait()
 	for wait := 10 * time.Millisecond; ctx.Err() == nil; wait = min(2*wait, 5*time.Second) {
 		err := m.follow(ctx)
@@ -126,8 +138,8 @@ func (m *Manager) follow(ctx context.Context) error {
 		changed[rec.Key.Name] = rec
 	}
 	m.take(ctx, changed)
-	m.started.Store(true)
 	m.reached(snap.Revision)
+	m.start.Do(func() { close(m.started) })
 	var buf []*cache.Event
 	for {
 		events, drained, wake, err := cursor.Take(ctx, buf[:0], 256)
@@ -188,9 +200,11 @@ func (m *Manager) take(ctx context.Context, changed map[string]*cache.Record) {
 		}
 		// Others may get the names that they want now, and free some of theirs.
 		batch = batch[:0]
-		for name, d := range m.defs {
-			if free[d.group] && !sameNames(&d.wants, &d.has) {
-				batch = append(batch, news{name: name, rec: d.rec})
+		for group := range free {
+			for name, d := range m.byGroup[group] {
+				if !sameNames(&d.wants, &d.has) {
+					batch = append(batch, news{name: name, rec: d.rec})
+				}
 			}
 		}
 	}
@@ -205,6 +219,7 @@ func (m *Manager) settle(ctx context.Context, batch []news, free, groups map[str
 	for _, n := range batch {
 		if was := m.defs[n.name]; n.rec == nil && was != nil {
 			delete(m.defs, n.name)
+			delete(m.byGroup[was.group], n.name)
 			free[was.group] = true
 			m.serve(n.name, was, nil, groups)
 		}
@@ -243,8 +258,8 @@ const settleAtOnce = 16
 // taken are the names that a definition cannot have: those of the others in its group, and those that are about to be.
 func (m *Manager) taken(name string, d *document, promised map[string]v1.CustomResourceDefinitionNames) taken {
 	t := taken{map[string]bool{}, map[string]bool{}}
-	for other, o := range m.defs {
-		if o.group == d.Spec.Group && other != name {
+	for other, o := range m.byGroup[d.Spec.Group] {
+		if other != name {
 			t.add(&o.has)
 		}
 	}
@@ -286,6 +301,10 @@ func (m *Manager) one(ctx context.Context, n news, free, groups map[string]bool)
 		}
 	}
 	m.defs[n.name] = def
+	if m.byGroup[def.group] == nil {
+		m.byGroup[def.group] = map[string]*entry{}
+	}
+	m.byGroup[def.group][n.name] = def
 	m.serve(n.name, was, m.made(was, def, d), groups)
 	if d.dying() && !def.ending {
 		def.ending = true
@@ -468,8 +487,13 @@ func (m *Manager) reached(revision int64) {
 // Settle waits until the Catalog has every change of definitions that this server has seen; when fresh, every one that
 // was committed before the call, by whatever server.
 func (m *Manager) Settle(ctx context.Context, fresh bool) error {
-	if m == nil || !m.started.Load() {
-		return nil
+	if m == nil || !m.running.Load() {
+		return nil // nobody follows them
+	}
+	select {
+	case <-m.started:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	if fresh {
 		if err := m.cfg.Engine.Cache.Fresh(ctx); err != nil {
