@@ -138,7 +138,7 @@ func (r *run) step(ctx context.Context, step Step) (string, error) {
 var generateName = regexp.MustCompile(`"?generateName"?: *"?([-_.a-zA-Z0-9]+)`)
 
 func exchange(ctx context.Context, req *request, t Target) (*http.Response, []byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, req.timeout)
+	ctx, cancel := context.WithTimeout(ctx, max(req.timeout, patience)) // slow machines, and the race detector, take their time
 	defer cancel()
 	resp, err := req.send(ctx, t)
 	if err != nil {
@@ -326,6 +326,9 @@ func (r *run) cleanUp(ctx context.Context) error {
 	}
 	return nil
 }
+
+// patience is how long an answer may take.
+const patience = time.Minute
 
 // call sends a request of the runner's own.
 func (r *run) call(ctx context.Context, method, path, contentType, body string) (int, string, error) {
