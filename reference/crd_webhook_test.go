@@ -333,6 +333,8 @@ func compareAsked(t *testing.T, said [2][]asked) {
 	differ := 0
 	for i, want := range said[0] {
 		got := said[1][i]
+		// CBOR is always served here, and named where media types are listed.
+		got.answer = strings.ReplaceAll(got.answer, ", application/apply-patch+cbor", "")
 		if want.answer == got.answer {
 			continue
 		}

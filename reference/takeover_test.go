@@ -316,6 +316,10 @@ func createAll(t *testing.T, config *rest.Config) (all []made) {
 	return all
 }
 
+// definedGroup is defined by a CustomResourceDefinition and claimed by an APIService: kube-apiserver asks the APIService's
+// server, which is not there, where pintle, for which APIServices have no effect yet, serves the definition.
+const definedGroup = "facts.example.com"
+
 // listable is every group, version and resource that can be listed, in order.
 func listable(t *testing.T, config *rest.Config) (all []string) {
 	t.Helper()
@@ -325,6 +329,9 @@ func listable(t *testing.T, config *rest.Config) (all []string) {
 	}
 	for _, l := range lists {
 		gv, _ := schema.ParseGroupVersion(l.GroupVersion)
+		if gv.Group == definedGroup {
+			continue
+		}
 		for _, r := range l.APIResources {
 			if slices.Contains(r.Verbs, "list") && r.Name != "componentstatuses" { // asked, not stored
 				all = append(all, gv.Group+"/"+gv.Version+"/"+r.Name)
