@@ -126,15 +126,7 @@ func (l *list) ConvertToNative(to reflect.Type) (any, error) {
 	return out, nil
 }
 
-func (l *list) ConvertToType(to ref.Type) ref.Val {
-	switch to {
-	case types.ListType:
-		return l
-	case types.TypeType:
-		return types.ListType
-	}
-	return types.NewErr("type conversion error from '%s' to '%s'", l.Type(), to.TypeName())
-}
+func (l *list) ConvertToType(to ref.Type) ref.Val { return convertTo(l, types.ListType, to) }
 
 // nativeElements are the elements of any list.
 func nativeElements(v ref.Val) ([]any, bool) {

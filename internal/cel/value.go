@@ -188,14 +188,17 @@ func (o *object) ConvertToNative(to reflect.Type) (any, error) {
 	return nil, fmt.Errorf("type conversion error from '%s' to '%s'", o.Type(), to)
 }
 
-func (o *object) ConvertToType(to ref.Type) ref.Val {
+func (o *object) ConvertToType(to ref.Type) ref.Val { return convertTo(o, types.MapType, to) }
+
+// convertTo is a value that can be told only as what it is, and as its type.
+func convertTo(v ref.Val, is *types.Type, to ref.Type) ref.Val {
 	switch to {
-	case types.MapType:
-		return o
+	case is:
+		return v
 	case types.TypeType:
-		return types.MapType
+		return is
 	}
-	return types.NewErr("type conversion error from '%s' to '%s'", o.Type(), to.TypeName())
+	return types.NewErr("type conversion error from '%s' to '%s'", v.Type(), to.TypeName())
 }
 
 // Equal compares fields as their nodes have it (sets regardless of their order, say), and fields that have none as what

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/pintle-io/pintle/internal/cache"
 	"github.com/pintle-io/pintle/internal/crd/definition"
 	"github.com/pintle-io/pintle/internal/engine"
 	"github.com/pintle-io/pintle/internal/resource"
@@ -62,13 +63,13 @@ func (m *Manager) endOnce(ctx context.Context, name string, uid types.UID) (done
 		return !there && err == nil, err
 	}
 	last := terminating(v1beta1.ConditionFalse, "InstanceDeletionCompleted", "removed all instances")
-	d, err := m.document(name, uid)
+	d, rec, err := m.document(name, uid)
 	if err != nil || d == nil {
 		return d == nil && err == nil, err
 	}
 	if !d.is(v1.Established) {
 		last = terminating(v1beta1.ConditionFalse, "NeverEstablished", "resource was never established")
-	} else if c, err := m.empty(ctx, d, name, terminating); err != nil {
+	} else if c, err := m.empty(ctx, d, rec, terminating); err != nil {
 		if _, serr := say(c, false); serr != nil {
 			return false, serr
 		}
@@ -79,22 +80,19 @@ func (m *Manager) endOnce(ctx context.Context, name string, uid types.UID) (done
 }
 
 // document reads a definition as it is now; nil when it is gone.
-func (m *Manager) document(name string, uid types.UID) (*document, error) {
+func (m *Manager) document(name string, uid types.UID) (*document, *cache.Record, error) {
 	rec := m.table().Get(m.target(name, "").Key())
 	if rec == nil || rec.Head.UID != uid {
-		return nil, nil
+		return nil, nil, nil
 	}
-	return read(rec)
+	d, err := read(rec)
+	return d, rec, err
 }
 
 // empty deletes a definition's objects and waits until they are gone, for as long as it has patience. The condition is
 // what to say when that fails.
-func (m *Manager) empty(ctx context.Context, d *document, name string,
+func (m *Manager) empty(ctx context.Context, d *document, rec *cache.Record,
 	terminating func(v1beta1.ConditionStatus, string, string) v1beta1.CustomResourceDefinitionCondition) (v1beta1.CustomResourceDefinitionCondition, error) {
-	rec := m.table().Get(m.target(name, "").Key())
-	if rec == nil {
-		return v1beta1.CustomResourceDefinitionCondition{}, nil
-	}
 	r, converter := m.resourceOf(d, rec)
 	defer converter.Close()
 	t := engine.Target{Resource: r, Version: r.Storage()}

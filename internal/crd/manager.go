@@ -42,8 +42,7 @@ type Manager struct {
 	cfg      Config
 	crds     resource.Row // of the definitions themselves
 	defs     map[string]*entry
-	rows     map[string]map[string]*resource.Resource // by group and definition: what is served
-	groups   map[string]resource.Group                // of rows
+	groups   map[string]resource.Group // of what byGroup has that is served
 	webhooks *webhooks
 	ending   sync.WaitGroup
 	// byGroup is what defs holds, by group.
@@ -69,20 +68,13 @@ func New(c Config) *Manager {
 	if !ok {
 		return nil
 	}
-	m := &Manager{cfg: c, crds: row, started: make(chan struct{}), defs: map[string]*entry{}, byGroup: map[string]map[string]*entry{}, rows: map[string]map[string]*resource.Resource{},
+	m := &Manager{cfg: c, crds: row, started: make(chan struct{}), defs: map[string]*entry{}, byGroup: map[string]map[string]*entry{},
 		groups: map[string]resource.Group{}}
 	m.webhooks = newWebhooks(m, c.NewUID)
 	return m
 }
 
-var self = &request.User{Name: "system:apiserver", Groups: []string{request.GroupMasters, request.GroupAuthenticated}}
-
-// fieldManager is who the status of definitions belongs to.
-const fieldManager = "kube-apiserver"
-
-func (m *Manager) request() *request.Request {
-	return &request.Request{User: self, UserAgent: "pintle", Now: m.cfg.Clock()}
-}
+func (m *Manager) request() *request.Request { return request.ByServer(m.cfg.Clock()) }
 
 func (m *Manager) target(name, sub string) engine.Target {
 	t := engine.Target{Resource: m.crds.Resource, Version: m.crds.Version, Name: name}
@@ -349,24 +341,13 @@ func (m *Manager) serve(name string, was *entry, r *resource.Resource, groups ma
 	if r == before {
 		return
 	}
-	group := ""
-	switch {
-	case r != nil:
-		group = r.Versions[0].Group
-	default:
-		group = before.Versions[0].Group
-	}
-	groups[group] = true
 	c := m.cfg.Engine.Cache
 	if r == nil {
-		delete(m.rows[group], name)
+		groups[was.group] = true
 		c.Replace(before.Prefix, nil)
 		return
 	}
-	if m.rows[group] == nil {
-		m.rows[group] = map[string]*resource.Resource{}
-	}
-	m.rows[group][name] = r
+	groups[def.group] = true
 	if before == nil || &before.Versions[0] != &r.Versions[0] {
 		c.Replace(r.Prefix, r)
 	}
@@ -378,12 +359,9 @@ func (m *Manager) serve(name string, was *entry, r *resource.Resource, groups ma
 // publish sets the catalog.
 func (m *Manager) publish(changed map[string]bool) {
 	for name := range changed {
-		if len(m.rows[name]) == 0 {
-			delete(m.rows, name)
+		if m.groups[name] = groupOf(name, m.byGroup[name]); len(m.groups[name].Versions) == 0 {
 			delete(m.groups, name)
-			continue
 		}
-		m.groups[name] = groupOf(name, m.rows[name])
 	}
 	all := slices.Clone(m.cfg.Builtin)
 	custom := make([]resource.Group, 0, len(m.groups))
@@ -392,18 +370,20 @@ func (m *Manager) publish(changed map[string]bool) {
 			all[i] = joined(all[i], g)
 			continue
 		}
-		if len(g.Versions) > 0 {
-			custom = append(custom, g)
-		}
+		custom = append(custom, g)
 	}
 	resource.SortGroups(custom)
 	m.cfg.Catalog.Set(append(all, custom...))
 }
 
-// groupOf lists a group's resources by version.
-func groupOf(name string, resources map[string]*resource.Resource) resource.Group {
+// groupOf lists by version what is served of a group's definitions.
+func groupOf(name string, defs map[string]*entry) resource.Group {
 	byVersion := map[string][]resource.Row{}
-	for _, r := range resources {
+	for _, def := range defs {
+		r := def.resource
+		if r == nil {
+			continue
+		}
 		for i := range r.Versions {
 			if v := &r.Versions[i]; v.Served {
 				byVersion[v.Name] = append(byVersion[v.Name], resource.Row{Resource: r, Version: v})
@@ -444,7 +424,7 @@ func (m *Manager) update(ctx context.Context, name string, rec *cache.Record, ch
 		if obj, err = resource.Convert(ctx, obj, m.crds.Resource.Storage(), m.crds.Version); err != nil {
 			return rec, err
 		}
-		res, err := m.cfg.Engine.Update(ctx, m.request(), m.target(name, "status"), obj, metav1.UpdateOptions{FieldManager: fieldManager})
+		res, err := m.cfg.Engine.Update(ctx, m.request(), m.target(name, "status"), obj, metav1.UpdateOptions{FieldManager: request.ServerManager})
 		switch {
 		case err == nil && res.Record != nil:
 			return res.Record, nil

@@ -60,3 +60,13 @@ func From(ctx context.Context) *Request {
 	r, _ := ctx.Value(key{}).(*Request)
 	return r
 }
+
+// ServerManager is who owns the fields that the server itself writes.
+const ServerManager = "kube-apiserver"
+
+var server = &User{Name: "system:apiserver", Groups: []string{GroupMasters, GroupAuthenticated}}
+
+// ByServer is a request of the server's own.
+func ByServer(now time.Time) *Request {
+	return &Request{User: server, UserAgent: "pintle", Now: now}
+}

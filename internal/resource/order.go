@@ -28,10 +28,8 @@ func CompareVersions(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// SortVersions sorts names of versions, see CompareVersions. Versions that mean the same (v1 and v01) keep their order.
-func SortVersions(versions []string) { slices.SortStableFunc(versions, CompareVersions) }
-
-// SortGroupVersions sorts the versions of a custom group, see CompareVersions.
+// SortGroupVersions sorts the versions of a custom group, see CompareVersions. Versions that mean the same (v1 and v01)
+// keep their order.
 func SortGroupVersions(versions []GroupVersion) {
 	slices.SortStableFunc(versions, func(a, b GroupVersion) int { return CompareVersions(a.Name, b.Name) })
 }

@@ -13,7 +13,7 @@ func TestSortVersions(t *testing.T) {
 	want := strings.Fields("v10 v2 v1 v11beta2 v10beta3 v3beta1 v12alpha1 v11alpha2 foo1 foo10")
 	got := slices.Clone(want)
 	slices.Reverse(got)
-	SortVersions(got)
+	slices.SortStableFunc(got, CompareVersions)
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -142,7 +143,7 @@ func (n *normaliser) walk(v any, c asked) any {
 		}
 		n.ages(t)
 		out := make(map[string]any, len(t))
-		for _, k := range sortedKeys(t) {
+		for _, k := range slices.Sorted(maps.Keys(t)) {
 			out[n.text(k)] = n.walk(t[k], c)
 		}
 		return out
@@ -270,15 +271,6 @@ func (n *normaliser) ages(t map[string]any) {
 	}
 }
 
-func sortedKeys(m map[string]any) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
 // render prints a tree as JSON with sorted keys, short things on one line.
 func render(v any) string {
 	var b strings.Builder
@@ -296,7 +288,7 @@ func printTree(b *strings.Builder, v any, indent string, used int) {
 	switch t := v.(type) {
 	case map[string]any:
 		b.WriteString("{\n")
-		for i, k := range sortedKeys(t) {
+		for i, k := range slices.Sorted(maps.Keys(t)) {
 			if i > 0 {
 				b.WriteString(",\n")
 			}
@@ -329,7 +321,7 @@ func oneLine(v any) string {
 	switch t := v.(type) {
 	case map[string]any:
 		parts := make([]string, 0, len(t))
-		for _, k := range sortedKeys(t) {
+		for _, k := range slices.Sorted(maps.Keys(t)) {
 			parts = append(parts, oneLine(k)+": "+oneLine(t[k]))
 		}
 		return "{" + strings.Join(parts, ", ") + "}"

@@ -55,13 +55,9 @@ var priorityClasses = []schedulingv1.PriorityClass{
 		Description: "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."},
 }
 
-var self = &request.User{Name: "system:apiserver", Groups: []string{request.GroupMasters, request.GroupAuthenticated}}
+func (c *Config) request() *request.Request { return request.ByServer(c.Clock()) }
 
-func (c *Config) request() *request.Request {
-	return &request.Request{User: self, UserAgent: "pintle", Now: c.Clock()}
-}
-
-const manager = "kube-apiserver"
+const manager = request.ServerManager
 
 // Bootstrap makes the system namespaces and priority classes, the kubernetes Service and its endpoints, where they are
 // missing.

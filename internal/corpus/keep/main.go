@@ -1,4 +1,4 @@
-// Keep packs what `go test -fuzz` has found into the packages' testdata, see package corpus.
+// Command keep packs what `go test -fuzz` has found into the packages' testdata, see package corpus.
 //
 //	go run ./internal/corpus/keep "$(go env GOCACHE)/fuzz/github.com/pintle-io/pintle"
 //
