@@ -201,7 +201,7 @@ func (s crdSubject) judge(data, oldData []byte, established bool) (v crdVerdict,
 	v.warnings = s.r.Warn(ctx, c)
 	slices.Sort(v.warnings)
 	obj.SetResourceVersion("")
-	text, _, err := s.r.Storage().Codec.AppendStored(nil, obj)
+	text, _, err := s.r.Storage().Codec.EncodeStored(obj)
 	v.stored = string(text)
 	return v, err
 }

@@ -202,7 +202,7 @@ func checkStored(t *testing.T, name string, r *resource.Resource) {
 		t.Errorf("%s: %v", name, err)
 		return
 	}
-	again, _, err := v.Codec.AppendStored(nil, obj)
+	again, _, err := v.Codec.EncodeStored(obj)
 	if err != nil || string(again) != string(raw) {
 		t.Errorf("%s: stored bytes change:\n%q\n%q (%v)", name, raw, again, err)
 	}

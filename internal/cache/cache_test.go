@@ -61,7 +61,7 @@ func key(name string) store.Key {
 
 func (r *rig) bytes(name, data string) []byte {
 	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "default", Labels: map[string]string{"data": data}}, Data: map[string]string{"k": data}}
-	b, _, err := r.res.Storage().Codec.AppendStored(nil, cm)
+	b, _, err := r.res.Storage().Codec.EncodeStored(cm)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -158,7 +158,7 @@ func (r *Record) canonical() bool {
 	}
 	form := outdated
 	if obj, err := r.Object(); err == nil {
-		value, _, err := r.table.storage.Codec.AppendStored(make([]byte, 0, len(r.Value)), obj)
+		value, _, err := r.table.storage.Codec.EncodeStored(obj)
 		if err == nil && bytes.Equal(value, r.Value) {
 			form = canonical
 		}

@@ -106,7 +106,7 @@ func accepted(o *metav1.DeleteOptions) bool {
 // replace commits obj, the old object marked for deletion.
 func (a *attempt) replace(ctx context.Context, obj object.Object, accepted bool) (res Result, again bool, err error) {
 	t := a.t
-	value, head, err := t.Resource.Storage().Codec.AppendStored(nil, obj)
+	value, head, err := t.Resource.Storage().Codec.EncodeStored(obj)
 	if err != nil {
 		return res, false, err
 	}

@@ -76,7 +76,7 @@ func (r *remote) put(version, name, value string) {
 	apiVersion := "example.com/" + version
 	u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": apiVersion, "kind": "Thing",
 		"metadata": map[string]any{"name": name, "namespace": "default", "uid": "u-" + name}, "spec": map[string]any{remoteNames[apiVersion]: value}}}
-	data, _, err := r.at(version, "").Version.Codec.AppendStored(nil, u)
+	data, _, err := r.at(version, "").Version.Codec.EncodeStored(u)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -188,7 +188,7 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 	}
 
 	// 8. Encode. Equal bytes: nothing to write.
-	value, head, err := storage.Codec.AppendStored(nil, obj)
+	value, head, err := storage.Codec.EncodeStored(obj)
 	if err != nil {
 		return res, false, err
 	}
@@ -410,7 +410,7 @@ func (e *Engine) further(guards []store.Guard, ops []store.Op, g []resource.Guar
 	for _, x := range w {
 		op := store.Op{Key: store.Key{Prefix: x.Resource.Prefix, Namespace: x.Namespace, Name: x.Name}}
 		if x.Object != nil {
-			value, _, err := x.Resource.Storage().Codec.AppendStored(nil, x.Object)
+			value, _, err := x.Resource.Storage().Codec.EncodeStored(x.Object)
 			if err != nil {
 				return nil, nil, err
 			}

@@ -106,7 +106,7 @@ func BenchmarkAppend(b *testing.B) {
 			obj := u.obj()
 			b.ReportAllocs()
 			for b.Loop() {
-				c.AppendStored(nil, obj)
+				c.EncodeStored(obj)
 			}
 		})
 	}
@@ -158,7 +158,7 @@ func BenchmarkStored(b *testing.B) {
 		for _, asJSON := range []bool{false, true} {
 			c := codecFor(corev1.SchemeGroupVersion.WithKind(u.kind))
 			c.StoreJSON = asJSON
-			stored, h, err := c.AppendStored(nil, u.obj())
+			stored, h, err := c.EncodeStored(u.obj())
 			if err != nil {
 				b.Fatal(err)
 			}

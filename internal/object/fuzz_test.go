@@ -151,7 +151,7 @@ func FuzzHead(f *testing.F) {
 			c.StoreJSON = asJSON
 			for _, s := range fuzzTexts {
 				if obj, _, err := c.Decode(JSON, []byte(s), false); err == nil {
-					if b, _, err := c.AppendStored(nil, obj); err == nil {
+					if b, _, err := c.EncodeStored(obj); err == nil {
 						f.Add(b, int64(7))
 					}
 				}
@@ -176,7 +176,7 @@ func FuzzHead(f *testing.F) {
 			}
 			c := *c
 			c.StoreJSON = !isProtobuf(stored)
-			again, h2, err := c.AppendStored(nil, obj)
+			again, h2, err := c.EncodeStored(obj)
 			if err != nil || !bytes.Equal(again, stored) {
 				continue // not of our own writing
 			}

@@ -35,8 +35,8 @@ func (h *Head) Deleting() bool { return h.flags&headDeleting != 0 }
 // Finalizers says whether the object has finalizers.
 func (h *Head) Finalizers() bool { return h.flags&headFinalizers != 0 }
 
-// ErrForm says that stored bytes, though they may well be an object, are not of the form that AppendStored and
-// kube-apiserver write. DecodeStored and AppendStored make them so.
+// ErrForm says that stored bytes, though they may well be an object, are not of the form that EncodeStored and
+// kube-apiserver write. DecodeStored and EncodeStored make them so.
 var ErrForm = errors.New("object: stored bytes are not of the form that this server writes")
 
 // Head reads the head off stored bytes, which must not change as long as the Head is used.

@@ -20,7 +20,7 @@ func TestHeadIsSmall(t *testing.T) {
 // Reading a head allocates nothing but the list of owners.
 func TestHeadAllocations(t *testing.T) {
 	c := codecFor(corev1.SchemeGroupVersion.WithKind("Pod"))
-	stored, _, err := c.AppendStored(nil, usualPod())
+	stored, _, err := c.EncodeStored(usualPod())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestLabelsMatchSelectors(t *testing.T) {
 // Bytes of another form are refused, never misread.
 func TestHeadRefuses(t *testing.T) {
 	c := codecFor(corev1.SchemeGroupVersion.WithKind("ConfigMap"))
-	stored, _, err := c.AppendStored(nil, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "a"}})
+	stored, _, err := c.EncodeStored(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "a"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 	"unsafe"
@@ -250,17 +251,23 @@ func (b builder) decodingMap(p *plan) {
 			return
 		}
 		elem := b.plan(t.Elem())
+		scratch := sync.Pool{New: func() any { return reflect.New(elem.typ).Interface() }} // the map copies what is set
 		p.decode = orNull(func(d *decoder, at unsafe.Pointer) bool {
 			m := reflect.NewAt(t, at).Elem()
 			m.Set(reflect.MakeMap(t))
+			room := scratch.Get()
+			v := reflect.ValueOf(room)
+			defer func() {
+				v.Elem().SetZero()
+				scratch.Put(room)
+			}()
 			return d.members(func(key []byte) bool {
-				k := reflect.ValueOf(string(key))
-				v := reflect.New(elem.typ)
+				v.Elem().SetZero()
 				before := m.Len()
 				if !elem.decode(d, v.UnsafePointer()) {
 					return false
 				}
-				m.SetMapIndex(k, v.Elem())
+				m.SetMapIndex(reflect.ValueOf(string(key)), v.Elem())
 				return m.Len() > before
 			})
 		})

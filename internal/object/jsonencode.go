@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unsafe"
 
@@ -220,31 +221,66 @@ func (b builder) encodingMap(p *plan) {
 		return
 	}
 	elem := b.plan(t.Elem())
+	scratch := sync.Pool{New: func() any { return &entries{key: reflect.New(t.Key()).Elem()} }}
 	p.encode = func(b []byte, at unsafe.Pointer) ([]byte, error) {
 		m := reflect.NewAt(t, at).Elem()
 		if m.IsNil() {
 			return append(b, "null"...), nil
 		}
-		keys := make([]string, 0, m.Len())
-		for iter := m.MapRange(); iter.Next(); {
-			keys = append(keys, iter.Key().String())
-		}
-		slices.Sort(keys)
-		value := reflect.New(t.Elem())
+		e := scratch.Get().(*entries)
+		defer func() {
+			e.clear()
+			scratch.Put(e)
+		}()
+		e.read(m)
 		b = append(b, '{')
-		for i, k := range keys {
+		for i, k := range e.keys {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = append(appendString(b, k), ':')
-			value.Elem().Set(m.MapIndex(reflect.ValueOf(k)))
+			b = append(appendString(b, k.name), ':')
 			var err error
-			if b, err = elem.encode(b, value.UnsafePointer()); err != nil {
+			if b, err = elem.encode(b, e.values.Index(k.at).Addr().UnsafePointer()); err != nil {
 				return b, err
 			}
 		}
 		return append(b, '}'), nil
 	}
+}
+
+// entries are those of a map, in the order of their keys. reflect would put each key and value into memory of its own.
+type entries struct {
+	keys   []keyAt
+	key    reflect.Value // room for one
+	values reflect.Value // a slice, in no order
+}
+
+type keyAt struct {
+	name string
+	at   int // in values
+}
+
+func (e *entries) read(m reflect.Value) {
+	n := m.Len()
+	if !e.values.IsValid() || e.values.Cap() < n {
+		e.values = reflect.MakeSlice(reflect.SliceOf(m.Type().Elem()), n, n)
+	}
+	e.values = e.values.Slice(0, n)
+	for iter := m.MapRange(); iter.Next(); {
+		e.key.SetIterKey(iter)
+		at := len(e.keys)
+		e.values.Index(at).SetIterValue(iter)
+		e.keys = append(e.keys, keyAt{e.key.String(), at})
+	}
+	slices.SortFunc(e.keys, func(a, b keyAt) int { return strings.Compare(a.name, b.name) })
+}
+
+// clear lets go of what was read.
+func (e *entries) clear() {
+	clear(e.keys)
+	e.keys = e.keys[:0]
+	e.key.SetZero()
+	e.values.Clear()
 }
 
 // appendStrings is appendMap for strings, without allocations where there are few.

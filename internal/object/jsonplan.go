@@ -75,8 +75,10 @@ func (b builder) plan(t reflect.Type) *plan {
 	}
 	p := &plan{typ: t, size: t.Size()}
 	b[t] = p
-	b.encoding(p)
-	b.decoding(p)
+	if !b.schemaOr(p) {
+		b.encoding(p)
+		b.decoding(p)
+	}
 	return p
 }
 

@@ -9,12 +9,12 @@
 // bytes are served.
 //
 // Invariants: what Append, WriteList and AppendWatchEvent write in JSON and protobuf is byte for byte what
-// kube-apiserver answers, but for the line feed that ends a JSON document there (Newline); AppendStored writes
+// kube-apiserver answers, but for the line feed that ends a JSON document there (Newline); EncodeStored writes
 // what kube-apiserver stores. Whatever fails to decode fails with the words of apimachinery's serializers: the
 // quick ways in this package only ever succeed, and hand anything else over to those.
 //
 // Concurrency: a Codec is immutable; an Object belongs to one goroutine, unless it is shared for reading, which
-// allows everything but Decode and AppendStored. Byte slices that a Head was read from must not change: its
+// allows everything but Decode and EncodeStored. Byte slices that a Head was read from must not change: its
 // strings are parts of them.
 package object
 

@@ -47,7 +47,7 @@ func TestRecordedStoredObjects(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkHead(t, h, obj)
-			again, _, err := c.AppendStored(nil, obj)
+			again, _, err := c.EncodeStored(obj)
 			if err != nil {
 				t.Fatal(err)
 			}

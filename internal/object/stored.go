@@ -1,17 +1,19 @@
 package object
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 	"strconv"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// AppendStored appends what goes to the store: the object without its resourceVersion and selfLink, as protobuf
-// if it has such a form and the codec doesn't say otherwise, else as JSON. It returns the Head of what it
-// appended, which refers to it: the bytes behind len(dst) must not be changed or used again.
-func (c *Codec) AppendStored(dst []byte, obj Object) ([]byte, Head, error) {
+// EncodeStored returns what goes to the store: the object without its resourceVersion and selfLink, as protobuf if it
+// has such a form and the codec doesn't say otherwise, else as JSON. The Head is that of these bytes and refers to them:
+// they must not be changed.
+func (c *Codec) EncodeStored(obj Object) ([]byte, Head, error) {
 	rv, link := obj.GetResourceVersion(), obj.GetSelfLink()
 	if rv != "" {
 		obj.SetResourceVersion("")
@@ -21,19 +23,44 @@ func (c *Codec) AppendStored(dst []byte, obj Object) ([]byte, Head, error) {
 		obj.SetSelfLink("")
 		defer obj.SetSelfLink(link)
 	}
-	start := len(dst)
+	var stored []byte
 	var err error
 	if _, ok := obj.(protoMessage); ok && !c.StoreJSON {
-		dst, err = c.Append(dst, Protobuf, obj)
-	} else if dst, err = c.Append(dst, JSON, obj); err == nil {
-		dst = append(dst, Newline...)
+		stored, err = c.Append(nil, Protobuf, obj)
+	} else {
+		stored, err = c.storedJSON(obj)
 	}
 	if err != nil {
-		return dst[:start], Head{}, err
+		return nil, Head{}, err
 	}
-	h, err := c.Head(dst[start:len(dst):len(dst)])
-	return dst, h, err
+	h, err := c.Head(stored)
+	return stored, h, err
 }
+
+// storedJSON writes JSON where there is room, and then keeps what it takes: nobody knows beforehand how much that is, and
+// what is stored stays for long.
+func (c *Codec) storedJSON(obj Object) ([]byte, error) {
+	room, _ := rooms.Get().(*[]byte)
+	if room == nil {
+		room = new([]byte)
+	}
+	defer func() {
+		if cap(*room) <= maxRoom {
+			rooms.Put(room)
+		}
+	}()
+	text, err := c.Append((*room)[:0], JSON, obj)
+	if err != nil {
+		return nil, err
+	}
+	*room = append(text, Newline...)
+	return bytes.Clone(*room), nil
+}
+
+var rooms sync.Pool // of *[]byte
+
+// maxRoom bounds what is kept for the next object, in bytes.
+const maxRoom = 256 << 10
 
 // DecodeStored reads stored bytes, with the record's revision as the resourceVersion. When they hold another
 // kind or version than the codec's the error is a *KindError.

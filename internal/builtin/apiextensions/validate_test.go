@@ -262,3 +262,32 @@ func BenchmarkValidate60(b *testing.B) {
 		warn(context.Background(), c)
 	}
 }
+
+// BenchmarkCodec60 is reading and writing the same definition, as it is stored.
+func BenchmarkCodec60(b *testing.B) {
+	v := Resources(resource.Deps{})[0].Storage()
+	crd := &v1beta1.CustomResourceDefinition{}
+	if err := json.Unmarshal([]byte(definition60()), crd); err != nil {
+		b.Fatal(err)
+	}
+	stored, _, err := v.Codec.EncodeStored(crd)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("Decode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := v.Codec.DecodeStored(stored, 1); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Encode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, _, err := v.Codec.EncodeStored(crd); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
