@@ -17,6 +17,7 @@ import (
 
 // document is a stored CustomResourceDefinition (v1beta1) without its schemas, which are the bulk of it.
 type document struct {
+	metav1.TypeMeta
 	Metadata struct {
 		Name              string            `json:"name"`
 		UID               types.UID         `json:"uid"`
@@ -57,6 +58,7 @@ type version struct {
 
 // schemas are the parts of a document that hold its schemas.
 type schemas struct {
+	metav1.TypeMeta
 	Spec struct {
 		Validation openAPI `json:"validation"`
 		Versions   []struct {
@@ -92,7 +94,7 @@ func read(rec *cache.Record) (*document, error) {
 		return nil, err
 	}
 	d := &document{}
-	if err := json.Unmarshal(data, d); err != nil {
+	if err := object.ReadStored(data, d); err != nil {
 		return nil, err
 	}
 	s := &d.Spec
@@ -121,7 +123,7 @@ func schemaOf(rec *cache.Record, version string) (json.RawMessage, error) {
 		return nil, err
 	}
 	var s schemas
-	if err := json.Unmarshal(data, &s); err != nil {
+	if err := object.ReadStored(data, &s); err != nil {
 		return nil, err
 	}
 	if s.Spec.Validation.OpenAPIV3Schema != nil {

@@ -13,12 +13,12 @@ import (
 	v1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1beta1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/pintle-io/pintle/internal/cache"
 	"github.com/pintle-io/pintle/internal/engine"
+	"github.com/pintle-io/pintle/internal/object"
 	"github.com/pintle-io/pintle/internal/request"
 	"github.com/pintle-io/pintle/internal/resource"
 	"github.com/pintle-io/pintle/internal/schema"
@@ -413,38 +413,30 @@ func joined(builtin, custom resource.Group) resource.Group {
 // update writes a definition's status as change makes it, as often as somebody else is faster, unless change says that
 // there is nothing to write. It returns the record that results; nil: the definition is gone.
 func (m *Manager) update(ctx context.Context, name string, rec *cache.Record, change func(*v1beta1.CustomResourceDefinition) bool) (*cache.Record, error) {
-	for {
-		obj, err := rec.Object()
-		if err != nil {
-			return rec, err
-		}
-		if !change(obj.(*v1beta1.CustomResourceDefinition)) {
-			return rec, nil
-		}
-		if obj, err = resource.Convert(ctx, obj, m.crds.Resource.Storage(), m.crds.Version); err != nil {
-			return rec, err
-		}
-		res, err := m.cfg.Engine.Update(ctx, m.request(), m.target(name, "status"), obj, metav1.UpdateOptions{FieldManager: request.ServerManager})
-		switch {
-		case err == nil && res.Record != nil:
-			return res.Record, nil
-		case err == nil, apierrors.IsNotFound(err):
-			return nil, nil
-		case !apierrors.IsConflict(err):
-			return rec, err
-		}
-		got, err := m.cfg.Engine.Get(ctx, m.request(), m.target(name, ""), "")
-		if apierrors.IsNotFound(err) {
-			return nil, nil
-		}
-		if err != nil {
-			return rec, err
-		}
-		if uid := got.Record.Head.UID; uid != rec.Head.UID {
+	served, storage := m.crds.Version, m.crds.Resource.Storage()
+	gone := false
+	res, err := m.cfg.Engine.Change(ctx, m.request(), m.target(name, "status"), request.ServerManager, func(old object.Object) (object.Object, error) {
+		if gone = old.GetUID() != rec.Head.UID; gone {
 			return nil, nil // another one of the name, whose events come
 		}
-		rec = got.Record
+		obj, err := resource.Convert(ctx, old, served, storage)
+		if err != nil {
+			return nil, err
+		}
+		crd := obj.(*v1beta1.CustomResourceDefinition)
+		crd.ObjectMeta, crd.Status = *crd.ObjectMeta.DeepCopy(), *crd.Status.DeepCopy()
+		if !change(crd) {
+			return nil, nil
+		}
+		return resource.Convert(ctx, crd, storage, served)
+	})
+	switch {
+	case gone, apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return rec, err
 	}
+	return res.Record, nil
 }
 
 // reached wakes those who wait for what was committed up to revision.

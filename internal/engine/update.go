@@ -40,6 +40,19 @@ func (e *Engine) Update(ctx context.Context, req *request.Request, t Target, bod
 	return e.write(ctx, m)
 }
 
+// Change updates the target as change has it, which gets the object as it is and returns the one that it is to become:
+// what it leaves alone may be the same memory, what it changes must not be. Nil leaves the object as it is. change is
+// called again whenever somebody else was faster. The fields belong to the manager by. Errors: 404, 422, and change's own.
+func (e *Engine) Change(ctx context.Context, req *request.Request, t Target, by string, change func(old object.Object) (object.Object, error)) (Result, error) {
+	return e.write(ctx, &mutation{t: t, req: req, change: func(_ context.Context, old object.Object) (object.Object, error) {
+		obj, err := change(old)
+		if obj != nil && err == nil {
+			e.track(t, old, obj, req, by)
+		}
+		return obj, err
+	}})
+}
+
 // mayRetry says whether an update that loses a race can win on the second try: one that names its
 // resourceVersion is a conflict then.
 func mayRetry(t Target, body object.Object) bool {

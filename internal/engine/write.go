@@ -28,7 +28,8 @@ type mutation struct {
 	t   Target
 	req *request.Request
 	// change makes the new object, in the request's version, from the old one (nil when there is none), and
-	// tracks its fields. It is called again when a race is lost, and must not keep or change old.
+	// tracks its fields; nil says that the old one is to stay. It is called again when a race is lost, and must not keep
+	// or change old.
 	change func(ctx context.Context, old object.Object) (object.Object, error)
 	// mustCreate: an old object is AlreadyExists. mayCreate: no old object is no error.
 	mustCreate, mayCreate bool
@@ -91,10 +92,18 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 	t, now := a.t, a.req.Now
 	storage := t.Resource.Storage()
 
-	// 1. The old object, in the version of the request.
-	var old object.Object
+	// 1. The old object, in the version of the request, and in that of the hooks where it is another.
+	convert := t.Version != storage && !t.Resource.Rules.InRequestVersion
+	var old, stored object.Object
 	if a.old != nil {
-		if old, err = a.old.In(t.Version); err != nil {
+		if convert {
+			if stored, err = a.old.Object(); err == nil {
+				old, err = resource.Convert(ctx, stored, storage, t.Version)
+			}
+		} else {
+			old, err = a.old.In(t.Version)
+		}
+		if err != nil {
 			return res, false, err
 		}
 	}
@@ -112,6 +121,9 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 	obj, err := a.change(ctx, old)
 	if err != nil {
 		return res, false, err
+	}
+	if obj == nil {
+		return Result{Record: a.old}, false, nil
 	}
 	if err := matchNamespace(t, obj); err != nil {
 		return res, false, err
@@ -135,16 +147,11 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 	t = a.t
 
 	// 5. From here on in the version of the hooks: what the server owns, and the kind's own rules.
-	convert := t.Version != storage && !t.Resource.Rules.InRequestVersion
 	if convert {
-		if obj, err = resource.Convert(ctx, obj.DeepCopyObject().(object.Object), t.Version, storage); err != nil {
+		if obj, err = resource.Convert(ctx, obj, t.Version, storage); err != nil {
 			return res, false, err
 		}
-		if old != nil {
-			if old, err = a.old.Object(); err != nil {
-				return res, false, err
-			}
-		}
+		old = stored
 	}
 	c := &resource.Change{Req: a.req, Op: resource.OpUpdate, Resource: t.Resource, Version: t.Version, Sub: t.Sub,
 		Namespace: t.Namespace, Name: t.Name, Old: old, New: obj, DryRun: a.dryRun, Now: now}

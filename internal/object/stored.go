@@ -3,6 +3,8 @@ package object
 import (
 	"bytes"
 	"encoding/binary"
+	gojson "encoding/json"
+	"reflect"
 	"slices"
 	"strconv"
 	"sync"
@@ -78,6 +80,16 @@ func (c *Codec) DecodeStored(stored []byte, rv int64) (Object, error) {
 	}
 	obj.SetResourceVersion(strconv.FormatInt(rv, 10))
 	return obj, nil
+}
+
+// ReadStored reads parts of a stored JSON document into a struct that has fields for them, kind and apiVersion among
+// them: without those the quick way gives up. into must be zero.
+func ReadStored(stored []byte, into any) error {
+	if decodeStruct(stored, reflect.ValueOf(into), false) {
+		return nil
+	}
+	reflect.ValueOf(into).Elem().SetZero()
+	return gojson.Unmarshal(stored, into)
 }
 
 // StoredKind says which kind stored bytes hold; it is empty when they don't say.

@@ -22,8 +22,8 @@ func (r *Resource) Of(kind schema.GroupVersionKind) *Version {
 }
 
 // Convert turns an object of one version into another of the same resource. Where no version says how, the two
-// have the same fields, and the object is written down in one and read in the other. obj must not be used
-// afterwards.
+// have the same fields, and the object is written down in one and read in the other. What comes back may share parts
+// with obj, which stays as it is if it is a struct; a tree must not be used afterwards.
 func Convert(ctx context.Context, obj object.Object, from, to *Version) (object.Object, error) {
 	if from == to {
 		return obj, nil
