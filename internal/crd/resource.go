@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	kschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -35,6 +36,7 @@ type kind struct {
 	name      string // of the definition
 	uid       types.UID
 	group     string
+	kind      string
 	converter *converter
 	versions  []kindVersion // as those of the resource
 }
@@ -52,7 +54,7 @@ type kindVersion struct {
 // resourceOf makes the resource that a served definition is.
 func (m *Manager) resourceOf(d *document, rec *cache.Record) (*resource.Resource, *converter) {
 	s, names := &d.Spec, &d.Status.AcceptedNames
-	k := &kind{m: m, name: d.Metadata.Name, uid: d.Metadata.UID, group: s.Group, converter: m.converter(d)}
+	k := &kind{m: m, name: d.Metadata.Name, uid: d.Metadata.UID, group: s.Group, kind: names.Kind, converter: m.converter(d)}
 	r := &resource.Resource{
 		Names: resource.Names{Plural: names.Plural, Singular: names.Singular, Kind: names.Kind, ListKind: names.ListKind,
 			Short: names.ShortNames, Categories: names.Categories},
@@ -67,6 +69,7 @@ func (m *Manager) resourceOf(d *document, rec *cache.Record) (*resource.Resource
 	k.versions = make([]kindVersion, len(s.Versions))
 	for i := range s.Versions {
 		k.versions[i], r.Versions[i] = m.versionOf(d, &s.Versions[i], rec)
+		r.Versions[i].Default, r.Versions[i].Prune = k.setDefaults, k.prune
 		if len(s.Versions) > 1 { // otherwise there is nothing to convert to
 			r.Versions[i].Convert, r.Versions[i].Remote = k.convert, k.converter.remote()
 		}
@@ -79,11 +82,9 @@ func (m *Manager) versionOf(d *document, in *version, rec *cache.Record) (kindVe
 	kv := kindVersion{name: in.Name, schema: m.lazySchema(rec, in.Name, d.preserves())}
 	v := resource.Version{
 		Group: gvk.Group, Name: gvk.Version, Served: in.Served, Storage: in.Storage, Deprecated: in.Deprecated,
-		Codec:   &object.Codec{Kind: gvk},
-		Origin:  fmt.Sprintf("%s/%d", d.Metadata.UID, d.Metadata.Generation),
-		Schema:  func() *schema.Schema { return kv.schema().Root },
-		Default: func(o object.Object) { kv.schema().Default(o.(*unstructured.Unstructured).Object) },
-		Prune:   func(o object.Object, report bool) ([]string, error) { return prune(kv.schema(), gvk, o, report) },
+		Codec:  &object.Codec{Kind: gvk},
+		Origin: fmt.Sprintf("%s/%d", d.Metadata.UID, d.Metadata.Generation),
+		Schema: func() *schema.Schema { return kv.schema().Root },
 		Restore: func(o object.Object) error {
 			s, tree := kv.schema(), o.(*unstructured.Unstructured)
 			err := s.PruneStored(tree.Object)
@@ -125,20 +126,45 @@ var nothing = sync.OnceValue(func() *schema.Custom {
 	return c
 })
 
-// prune drops what the schema of a version does not know. An object that says it is of another kind (a patch may have
-// made it so) is let alone; that is for validation to tell.
-func prune(s *schema.Custom, gvk kschema.GroupVersionKind, o object.Object, report bool) ([]string, error) {
-	switch got := o.GetObjectKind().GroupVersionKind(); {
-	case got.GroupKind() != gvk.GroupKind():
-		return nil, nil
-	case got.Version != gvk.Version:
-		s = nothing()
+// schemaFor is the schema of the version that an object says it is of, whichever the request is about; nil: it is of
+// another kind. found says that the kind has the version.
+func (k *kind) schemaFor(o object.Object) (s *schema.Custom, found bool) {
+	gvk := o.GetObjectKind().GroupVersionKind()
+	if gvk.Group != k.group || gvk.Kind != k.kind {
+		return nil, false
+	}
+	for i := range k.versions {
+		if v := &k.versions[i]; v.name == gvk.Version {
+			return v.schema(), true
+		}
+	}
+	return nothing(), false
+}
+
+// prune drops what the schema does not know. That an object is of another kind or version than was asked for (a patch may
+// have made it so) is for others to tell.
+func (k *kind) prune(o object.Object, report bool) ([]string, error) {
+	s, _ := k.schemaFor(o)
+	if s == nil {
+		unknown, err := schema.PruneHead(tree(o), report)
+		return named(unknown), err
 	}
 	unknown, err := s.Prune(tree(o), report)
-	for i, path := range unknown {
-		unknown[i] = fmt.Sprintf("unknown field %q", path)
+	return named(unknown), err
+}
+
+// named says of each path that it is unknown.
+func named(paths []string) []string {
+	for i, path := range paths {
+		paths[i] = fmt.Sprintf("unknown field %q", path)
 	}
-	return unknown, err
+	return paths
+}
+
+func (k *kind) setDefaults(o object.Object) {
+	if s, found := k.schemaFor(o); found {
+		s.Default(tree(o))
+	}
 }
 
 // Paths of custom objects. Where there is a status subresource, nothing else writes the status, and it nothing else.
@@ -204,6 +230,9 @@ func tree(o object.Object) map[string]any { return o.(*unstructured.Unstructured
 // prepare: a definition that is being deleted takes no more objects; the status is written by its subresource alone,
 // and that writes nothing else; generation counts every change but those of metadata.
 func (k *kind) prepare(_ context.Context, c *resource.Change) error {
+	if c.New.GetObjectKind().GroupVersionKind().Version == "" {
+		return apierrors.NewInternalError(runtime.NewMissingVersionErr("object has no apiVersion field"))
+	}
 	v := k.version(c.Version)
 	if c.Op == resource.OpCreate {
 		if _, err := k.definition(c); err != nil {
@@ -284,9 +313,6 @@ func (k *kind) also(_ context.Context, c *resource.Change) ([]resource.Guard, []
 
 // validate is the rules of the schema of the request's version, in the reference's order.
 func (k *kind) validate(ctx context.Context, c *resource.Change) field.ErrorList {
-	if errs := typeErrors(c.New.GetObjectKind().GroupVersionKind(), c.Version.Codec.Kind); len(errs) > 0 {
-		return errs
-	}
 	v := k.version(c.Version)
 	s, obj := v.schema(), tree(c.New)
 	var old map[string]any
@@ -298,8 +324,11 @@ func (k *kind) validate(ctx context.Context, c *resource.Change) field.ErrorList
 		errs := append(s.ValidateStatusValues(obj, old), scaleStatusErrors(v.scale, obj)...)
 		return append(errs, s.ValidateStatusRest(ctx, obj, old, slices.Concat(c.Found, errs))...)
 	}
-	errs := append(s.ValidateValues(obj, old), scaleSpecErrors(v.scale, obj)...)
-	errs = append(errs, scaleStatusErrors(v.scale, obj)...)
+	errs := typeErrors(c.New.GetObjectKind().GroupVersionKind(), c.Version.Codec.Kind)
+	if len(errs) == 0 {
+		errs = append(s.ValidateValues(obj, old), scaleSpecErrors(v.scale, obj)...)
+		errs = append(errs, scaleStatusErrors(v.scale, obj)...)
+	}
 	return append(errs, s.ValidateRest(ctx, obj, old, slices.Concat(c.Found, errs))...)
 }
 

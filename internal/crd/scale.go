@@ -105,8 +105,8 @@ func (s *scaled) write(_ context.Context, c *resource.Change) (runtime.Object, [
 	if scale.UID != "" && scale.UID != c.Old.GetUID() {
 		return nil, nil, nil, apierrors.NewConflict(
 			schema.GroupResource{Group: s.kind.Group, Resource: c.Resource.Names.Plural}, c.Old.GetName(), fmt.Errorf(
-				"StorageError: invalid object, Code: 4, Key: /registry/%s, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: %v, UID in object meta: %v",
-				path.Join(c.Resource.Prefix, c.Namespace, c.Old.GetName()), scale.UID, c.Old.GetUID()))
+				"StorageError: invalid object, Code: 4, Key: %s%s, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: %v, UID in object meta: %v",
+				resource.StoreRoot(c.DryRun), path.Join(c.Resource.Prefix, c.Namespace, c.Old.GetName()), scale.UID, c.Old.GetUID()))
 	}
 	parent := c.Old.DeepCopyObject().(*unstructured.Unstructured)
 	if err := unstructured.SetNestedField(parent.Object, int64(scale.Spec.Replicas), s.replicas...); err != nil {

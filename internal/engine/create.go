@@ -84,6 +84,10 @@ func setDefaults(t Target, obj object.Object) {
 // track writes the managed fields of everything but an apply. What can't be tracked is stored untracked, as in
 // the reference.
 func (e *Engine) track(t Target, old, obj object.Object, req *request.Request, by string) {
+	if t.Version.Codec.New == nil && t.Resource.Of(obj.GetObjectKind().GroupVersionKind()) == nil {
+		obj.SetManagedFields(nil) // nothing is known of another kind's fields
+		return
+	}
 	_ = e.Tracker.Update(t.Version.Schema(), old, obj, manager(t, req, by), resetOf(t), e.converter(t))
 }
 

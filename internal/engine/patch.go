@@ -99,7 +99,7 @@ func (e *Engine) patched(codec *object.Codec, t Target, req *request.Request, ol
 	if err != nil {
 		return nil, err
 	}
-	if apiVersion, _, err := object.DecodeKind(object.JSON, out); err == nil && apiVersion == "" {
+	if apiVersion, _, err := object.DecodeKind(object.JSON, out); codec.New != nil && err == nil && apiVersion == "" {
 		return nil, e.versionless(t, req, out, found, validation)
 	}
 	obj, more, err := codec.Decode(object.JSON, out, strict)

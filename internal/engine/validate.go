@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/pintle-io/pintle/internal/resource"
@@ -16,13 +17,14 @@ import (
 
 // validate is the rules of metadata and the kind's own. On an update the reference looks at metadata twice, once for
 // every kind and once in the kind's own rules, and tells each finding as often; where there is nothing to find,
-// which is nearly always, one look is enough.
-func validate(ctx context.Context, c *resource.Change) error {
+// which is nearly always, one look is enough. kind is what the refusal says the object is.
+func validate(ctx context.Context, c *resource.Change, kind schema.GroupKind) error {
 	m := metaRules{c, field.NewPath("metadata"), c.Resource.Scope == resource.Namespaced}
+	// Validate says that a custom object is of a wrong kind; then its kind's own rules of metadata are not looked at.
+	wrong := c.Version.Codec.New == nil && c.New.GetObjectKind().GroupVersionKind() != c.Version.Codec.Kind
 	var errs field.ErrorList
 	switch {
-	case c.Op == resource.OpCreate && c.Version.Codec.New == nil && c.New.GetObjectKind().GroupVersionKind() != c.Version.Codec.Kind:
-		// Validate says so, and no more is looked at.
+	case c.Op == resource.OpCreate && wrong:
 	case c.Op == resource.OpCreate:
 		errs = m.kind()
 		c.Found = errs
@@ -31,8 +33,12 @@ func validate(ctx context.Context, c *resource.Change) error {
 		if len(errs) == 0 && m.same() && len(m.finalizers()) == 0 {
 			break
 		}
-		c.Found = validation.ValidateObjectMetaAccessorUpdate(c.New, c.Old, m.at)
-		errs = append(errs, c.Found...)
+		found := validation.ValidateObjectMetaAccessorUpdate(c.New, c.Old, m.at)
+		errs = append(errs, found...)
+		if wrong {
+			break
+		}
+		c.Found = found
 		errs = append(errs, m.update()...)
 		if !m.Resource.Rules.UpdateTrustsMeta {
 			errs = append(errs, m.kind()...)
@@ -48,10 +54,6 @@ func validate(ctx context.Context, c *resource.Change) error {
 	}
 	if len(errs) == 0 {
 		return nil
-	}
-	kind := c.Version.Codec.Kind.GroupKind()
-	if got := c.New.GetObjectKind().GroupVersionKind().GroupKind(); c.Version.Codec.New == nil && got.Kind != "" {
-		kind = got // it may be a wrong one
 	}
 	return apierrors.NewInvalid(kind, c.New.GetName(), errs)
 }

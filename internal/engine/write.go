@@ -85,6 +85,7 @@ type attempt struct {
 	old   *cache.Record // nil: there is none
 	ns    *store.Record // the namespace, when a lost race has shown it newer than the cache
 	live  bool          // old was read from the store itself
+	sent  string        // the resourceVersion that a new object came with
 }
 
 // once is the straight line of a write. Each step says what the reference does at that place.
@@ -113,7 +114,7 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 	case a.uid != "" && (old == nil || a.uid != old.GetUID()):
 		return res, false, apierrors.NewConflict(t.GR(), t.Name, fmt.Errorf(
 			"StorageError: invalid object, Code: 4, Key: %s%s, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: %v, UID in object meta: %v",
-			a.root(), t.Key(), a.uid, uidOf(old)))
+			resource.StoreRoot(a.dryRun), t.Key(), a.uid, uidOf(old)))
 	}
 	creating := old == nil || a.mustCreate
 
@@ -158,10 +159,14 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 	if creating {
 		c.Op, c.Old = resource.OpCreate, nil
 	}
+	gk := c.Version.Codec.Kind.GroupKind()
+	if got := obj.GetObjectKind().GroupVersionKind().GroupKind(); c.Version.Codec.New == nil && got.Kind != "" {
+		gk = got // a custom object may be of a wrong kind, until it is prepared
+	}
 	if err := prepare(ctx, c); err != nil {
 		return res, false, err
 	}
-	if err := validate(ctx, c); err != nil {
+	if err := validate(ctx, c, gk); err != nil {
 		return res, false, err
 	}
 	if w := t.Resource.Warn; w != nil {
@@ -170,9 +175,14 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 		}
 	}
 
-	// 6. AlreadyExists comes after validation, as in the reference.
-	if a.mustCreate && a.old != nil {
-		return res, false, a.exists()
+	// 6. What a store has to say of a create comes after validation, as in the reference. A dry run does not get there.
+	if a.mustCreate {
+		if n, err := strconv.ParseUint(a.sent, 10, 64); err == nil && n != 0 && !a.dryRun {
+			return res, false, errors.New("resourceVersion should not be set on objects to be created")
+		}
+		if a.old != nil {
+			return res, false, a.exists()
+		}
 	}
 
 	// 7. An update that takes the last finalizer off a dying object is its deletion. All else ends in the storage version.
@@ -250,10 +260,13 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 func (a *attempt) identify(ctx context.Context, obj, old object.Object, creating bool) error {
 	rv := obj.GetResourceVersion()
 	if creating {
-		if a.mustCreate && rv != "" && rv != "0" {
-			return errors.New("resourceVersion should not be set on objects to be created")
+		if rv != "" {
+			if _, err := strconv.ParseUint(rv, 10, 64); err != nil && !a.mustCreate {
+				return err
+			}
+			a.sent = rv
+			obj.SetResourceVersion("")
 		}
-		obj.SetResourceVersion("")
 		obj.SetCreationTimestamp(metav1.NewTime(a.req.Now.Truncate(1e9)))
 		obj.SetUID(a.NewUID())
 		if obj.GetName() == "" && obj.GetGenerateName() != "" {
@@ -282,14 +295,6 @@ func (a *attempt) identify(ctx context.Context, obj, old object.Object, creating
 	return nil
 }
 
-// root is what stands before a key in messages: a dry run is refused above the store, which brings its own prefix.
-func (m *mutation) root() string {
-	if m.dryRun {
-		return "/"
-	}
-	return "/registry/"
-}
-
 // dry is what a dry run answers with: what would be read back, at the revision that stays.
 func (a *attempt) dry(ctx context.Context, value []byte) (object.Object, error) {
 	storage := a.t.Resource.Storage()
@@ -300,7 +305,7 @@ func (a *attempt) dry(ctx context.Context, value []byte) (object.Object, error) 
 	if err != nil {
 		return nil, err
 	}
-	obj.SetResourceVersion("")
+	obj.SetResourceVersion(a.sent)
 	if a.old != nil {
 		obj.SetResourceVersion(strconv.FormatInt(a.old.Revision, 10))
 	}

@@ -348,3 +348,12 @@ type Change struct {
 	// Lacking is set by Prepare when what is left is not yet what is read back: Restore brings more.
 	Lacking bool
 }
+
+// StoreRoot is what keys begin with in the messages of the reference's store: a dry run is refused above the store, which
+// brings its own prefix.
+func StoreRoot(dryRun bool) string {
+	if dryRun {
+		return "/"
+	}
+	return "/registry/"
+}

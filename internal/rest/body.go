@@ -4,13 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/pintle-io/pintle/internal/object"
@@ -67,9 +65,9 @@ func (c *call) decode(e object.Encoding, body []byte, fieldValidation string) (o
 	if err != nil {
 		return nil, apierrors.NewBadRequest(c.refusal(codec, err, body))
 	}
-	if codec == c.t.Version.Codec {
+	if prune := c.t.Version.Prune; prune != nil && codec == c.t.Version.Codec {
 		// Strict decoding of CBOR does not know of schemas.
-		unknown, err := c.prune(obj, fieldValidation != metav1.FieldValidationIgnore && e != object.CBOR)
+		unknown, err := prune(obj, fieldValidation != metav1.FieldValidationIgnore && e != object.CBOR)
 		if err != nil {
 			got := obj.GetObjectKind().GroupVersionKind()
 			return nil, apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %v", got.Kind, got.Version, codec.Kind.Kind, err))
@@ -79,8 +77,11 @@ func (c *call) decode(e object.Encoding, body []byte, fieldValidation string) (o
 	if len(found) > 0 {
 		if fieldValidation == metav1.FieldValidationStrict {
 			got := obj.GetObjectKind().GroupVersionKind()
+			if got.Version == "" {
+				return nil, apierrors.NewBadRequest(runtime.NewMissingVersionErr("object has no apiVersion field").Error())
+			}
 			return nil, apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: strict decoding error: %s",
-				got.Kind, got.Version, codec.Kind.Kind, strings.Join(found, ", ")))
+				got.Kind, got.Version, got.Kind, strings.Join(found, ", ")))
 		}
 		for _, w := range found {
 			c.warnDecoding(w)
@@ -96,34 +97,6 @@ func (c *call) decode(e object.Encoding, body []byte, fieldValidation string) (o
 	}
 	c.mark("decoded")
 	return obj, nil
-}
-
-// prune drops from a custom object what its schema does not know; it refuses what has no proper metadata.
-func (c *call) prune(obj object.Object, report bool) (unknown []string, err error) {
-	prune := c.t.Version.Prune
-	if prune == nil {
-		return nil, nil
-	}
-	if u, ok := obj.(*unstructured.Unstructured); ok {
-		if v, ok := u.Object["apiVersion"]; ok && v == nil {
-			return nil, errors.New(".apiVersion accessor error: <nil> is of the type <nil>, expected string")
-		}
-	}
-	got, want := obj.GetObjectKind().GroupVersionKind(), c.t.Version.Codec.Kind
-	switch {
-	case got == want:
-		return prune(obj, report)
-	case got.GroupKind() == want.GroupKind() && report:
-		// No version is called that, so nothing is known of its fields.
-		if u, ok := obj.(*unstructured.Unstructured); ok {
-			for _, name := range slices.Sorted(maps.Keys(u.Object)) {
-				if name != "apiVersion" && name != "kind" && name != "metadata" {
-					unknown = append(unknown, fmt.Sprintf("unknown field %q", name))
-				}
-			}
-		}
-	}
-	return unknown, nil
 }
 
 // warnDecoding warns of one finding of strict decoding. YAML's are told together, a line each.

@@ -37,7 +37,13 @@ func (c *Custom) PruneStored(obj map[string]any) error {
 	return nil
 }
 
-func (c *Custom) prune(obj map[string]any, report, drop bool) (unknown []string, err error) {
+// PruneHead is what Prune does before it looks at the schema, and all there is to do for an object of another kind: kind
+// and apiVersion are texts, and the object's own metadata is put in order.
+func PruneHead(obj map[string]any, report bool) (unknown []string, err error) {
+	return pruneHead(obj, report, false)
+}
+
+func pruneHead(obj map[string]any, report, drop bool) (unknown []string, err error) {
 	for _, k := range [...]string{"kind", "apiVersion"} {
 		if v, found := obj[k]; found {
 			if _, ok := v.(string); !ok {
@@ -46,6 +52,11 @@ func (c *Custom) prune(obj map[string]any, report, drop bool) (unknown []string,
 		}
 	}
 	unknown, _, err = coerceMeta(obj, drop, report, nil)
+	return unknown, err
+}
+
+func (c *Custom) prune(obj map[string]any, report, drop bool) (unknown []string, err error) {
+	unknown, err = pruneHead(obj, report, drop)
 	if err != nil || c.free {
 		return unknown, err
 	}

@@ -73,8 +73,8 @@ func bindable(pod *corev1.Pod, b *corev1.Binding, c *resource.Change) error {
 	}
 	// The words of the reference's store, key and all.
 	precondition := func(format string, args ...any) error {
-		return conflict("pods", "StorageError: invalid object, Code: 4, Key: /registry/%s/%s/%s, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: %s",
-			c.Resource.Prefix, pod.Namespace, pod.Name, fmt.Sprintf(format, args...))
+		return conflict("pods", "StorageError: invalid object, Code: 4, Key: %s%s/%s/%s, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: %s",
+			resource.StoreRoot(c.DryRun), c.Resource.Prefix, pod.Namespace, pod.Name, fmt.Sprintf(format, args...))
 	}
 	switch {
 	case b.UID != "" && b.UID != pod.UID:
