@@ -195,9 +195,12 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 			return res, false, err
 		}
 	}
-	if f := storage.Prune; f != nil && a.unpruned {
+	if f := storage.Prune; f != nil && a.unpruned && !a.dryRun { // a dry run shows what would be read
 		if _, err := f(obj, false); err != nil {
-			return res, false, err
+			if t.Version != storage {
+				return res, false, err
+			}
+			c.Lacking = true // the reference stores it; what is wrong with metadata goes when it is read
 		}
 	}
 	if last {

@@ -15,17 +15,20 @@ const CustomPrefix = "custom-verbs-"
 // ConfigMap has; ok is false for a script that is about something else too. The answers are those of before, if before,
 // the script of this name so far, asks the same; otherwise they have to be recorded.
 func Customise(s *Script, before *Script) (custom *Script, ok bool) {
-	custom = &Script{Name: CustomPrefix + s.Name, Differs: s.Differs, Needs: s.Needs, Unordered: s.Unordered, Skip: s.Skip}
+	custom = &Script{Name: CustomPrefix + s.Name, Skip: map[string]string{}}
 	if !scriptName.MatchString(custom.Name + "-2") {
 		return nil, false
 	}
-	custom.comment = []byte("# Made from " + s.Name + ".txtar, for a custom resource.\n" + string(s.comment))
+	// What is skipped for the kind is not skipped for another one.
+	comment := "# Made from " + s.Name + ".txtar, for a custom resource.\n" + ofKind.ReplaceAllString(string(s.comment), "")
 	if s.Needs == "" && s.refusesPatch() {
 		// The refusal tells all media types of patches, which are more where there is CBOR.
-		custom.Needs = "cbor"
-		custom.comment = append(custom.comment, "needs: cbor\n"...)
+		comment += "needs: cbor\n"
 	}
-	custom.Description = "Made from " + s.Name + ".txtar, for a custom resource.\n" + s.Description
+	custom.comment = []byte(comment)
+	if custom.parseComment(comment) != nil {
+		return nil, false
+	}
 	custom.Steps = []Step{{Kind: Define, Number: "1", Request: notes}}
 	any := false
 	latest := map[string]string{} // object's path -> the answer that tells its newest revision
@@ -69,6 +72,7 @@ func asksTheSame(a, b *Script) bool {
 }
 
 var (
+	ofKind        = regexp.MustCompile(`(?m)^skip-kind-on:.*\n`)
 	configMapPath = regexp.MustCompile(`^([A-Z]+ )/api/v1/((?:watch/)?(?:namespaces/[^/ ?]+/)?)configmaps\b`)
 	namespacePath = regexp.MustCompile(`^[A-Z]+ /api/v1/namespaces(/[^/?]+(/finalize|/status)?)?(\?.*)?$`)
 	customPatch   = regexp.MustCompile(`application/(json-patch\+json|merge-patch\+json|apply-patch\+)`)

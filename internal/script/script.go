@@ -8,7 +8,8 @@
 // into the file.
 //
 // A file is a txtar archive. Its comment describes the behaviour in lines that
-// start with #, and may hold directives, "skip-on: TARGET reason" and
+// start with #, and may hold directives, "skip-on: TARGET reason",
+// "skip-kind-on: TARGET reason" where it is for this kind only that the target cannot answer, and
 // "differs: reason", "needs: cbor" for a server that serves CBOR, "needs: compacted" for one
 // that has no history before its start, "unordered: causes" where a reference tells causes in the order of a map. Its files are the steps in running order, each request
 // followed by its answer:
@@ -230,10 +231,10 @@ func (s *Script) parseComment(text string) error {
 			s.Unordered = true
 		case key == "needs":
 			s.Needs = strings.TrimSpace(value)
-		case key == "skip-on":
+		case key == "skip-on" || key == "skip-kind-on":
 			target, reason, ok := strings.Cut(strings.TrimSpace(value), " ")
 			if !ok {
-				return fmt.Errorf("skip-on without a reason: %q", line)
+				return fmt.Errorf("%s without a reason: %q", key, line)
 			}
 			s.Skip[target] = reason
 		default:
