@@ -5,42 +5,119 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
+	"time"
 )
 
-// The heap may grow by a third of what lives before it is collected again, and by 16 MiB at least. Go's own rule, as
-// much again, is too little for a server of a few megabytes, which would collect every few hundred writes, and too
-// much for one that holds stored bytes by the hundred megabytes, which are cheap to mark because they hold no
-// pointers.
+// At rest is who allocates less than so much in such a time.
 const (
-	heapSlackPart = 3
-	heapSlackMin  = 16 << 20
+	restFor   = 500 * time.Millisecond
+	restBytes = 512 << 10
 )
 
-// tuneGC follows that rule from now on. Whoever sets GOGC or GOMEMLIMIT knows better.
+// workSlack is what the heap may grow by before it is collected again: a third of what lives, and more while that is
+// little. Go's own rule, as much again always, is too little for a server of a few megabytes, which would collect
+// every few hundred writes, and too much for one that holds stored bytes by the hundred megabytes, which are cheap to
+// mark because they hold no pointers.
+func workSlack(live uint64) uint64 { return max(live/3, min(max(live/2, 8<<20), 16<<20)) }
+
+// restSlack is the same of a server that has come to rest, so that a little work does not leave much behind. It is also
+// what is worth a collection, to give it back to the system.
+func restSlack(live uint64) uint64 { return max(live/8, 2<<20) }
+
+// tuner is what follows them. A collection begins its look at whether the server rests, which ends when it does: a server
+// in which nothing happens has no timer.
+type tuner struct {
+	heap func() heap
+	set  func(percent int) // debug.SetGCPercent
+	free func()            // debug.FreeOSMemory: collects, too
+
+	mu      sync.Mutex
+	percent int
+	allocs  uint64 // when it was last looked at
+	freeing bool   // the next collection is that of free
+	rest    *time.Timer
+}
+
+// tuneGC has the runtime follow these rules from now on. Whoever sets GOGC or GOMEMLIMIT knows better.
 func tuneGC() {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
-	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	percent := 0
-	var retune func()
-	retune = func() {
-		metrics.Read(sample)
-		if next := gcPercent(sample[0].Value.Uint64()); next != percent {
-			percent = next
-			debug.SetGCPercent(percent)
-		}
-		afterGC(retune)
+	t := &tuner{heap: readHeap, set: func(percent int) { debug.SetGCPercent(percent) }, free: debug.FreeOSMemory}
+	t.rest = time.AfterFunc(restFor, t.look)
+	var collected func()
+	collected = func() {
+		t.collected()
+		afterGC(collected)
 	}
-	retune()
+	collected()
 }
 
-// gcPercent is the rule for a heap with so many live bytes.
-func gcPercent(live uint64) int {
-	live = max(live, 1<<20)
-	slack := max(live/heapSlackPart, heapSlackMin)
-	return int(slack * 100 / live)
+// collected sets the bound of the next collection.
+func (t *tuner) collected() {
+	h := t.heap()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.freeing {
+		t.freeing = false
+		t.bound(h.live, restSlack(h.live))
+		return
+	}
+	t.bound(h.live, workSlack(h.live))
+	t.rest.Reset(restFor)
 }
+
+// look gives back what is not needed, if the server rests.
+func (t *tuner) look() {
+	h := t.heap()
+	if t.rests(&h) {
+		t.free()
+	}
+}
+
+// rests says whether the server rests and has something to give back.
+func (t *tuner) rests(h *heap) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	busy := h.allocs-t.allocs >= restBytes
+	t.allocs = h.allocs
+	if busy {
+		t.rest.Reset(restFor)
+		return false
+	}
+	t.bound(h.live, restSlack(h.live))
+	t.freeing = h.spare() >= restSlack(h.live)
+	return t.freeing
+}
+
+func (t *tuner) bound(live, slack uint64) {
+	if next := gcPercent(live, slack); next != t.percent {
+		t.percent = next
+		t.set(next)
+	}
+}
+
+// heap is the state of the heap, in bytes.
+type heap struct {
+	live    uint64 // found by the last collection
+	objects uint64 // live, or not collected yet
+	unused  uint64 // kept from the system for new objects
+	allocs  uint64 // ever
+}
+
+// spare is what a collection would make free, and what is free.
+func (h *heap) spare() uint64 { return h.objects - min(h.live, h.objects) + h.unused }
+
+func readHeap() heap {
+	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"},
+		{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return heap{s[0].Value.Uint64(), s[1].Value.Uint64(), s[2].Value.Uint64(), s[3].Value.Uint64()}
+}
+
+// gcPercent says to the runtime by what a heap of so many live bytes may grow. It takes a smaller one for one of 4 MiB.
+func gcPercent(live, slack uint64) int { return int(slack * 100 / max(live, 4<<20)) }
 
 // afterGC calls f once, after the next collection.
 func afterGC(f func()) {

@@ -334,6 +334,41 @@ func TestWritersEncodingIsKeptWhileThereIsRoom(t *testing.T) {
 	}
 }
 
+// TestSupersededLetsGo: when a record has a successor, what was made for its writer goes; what readers asked for stays.
+func TestSupersededLetsGo(t *testing.T) {
+	r := newRig(t, Config{EncodingBytes: 1 << 20})
+	v := r.res.Storage()
+	for name, reader := range map[string]bool{"written": false, "read": true} {
+		before := r.cache.encoded.Load()
+		r.put(name, "x")
+		rec := r.table().Get(key(name))
+		wrote, err := rec.Append(nil, v, object.JSON, Full)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := rec.Bytes(v, object.JSON, Metadata); err != nil {
+			t.Fatal(err)
+		}
+		kept := r.cache.encoded.Load() - before - int64(len(wrote))
+		if kept <= 0 {
+			t.Fatalf("%d bytes kept for readers", kept)
+		}
+		r.put(name, "y")
+		if now := r.cache.encoded.Load() - before; now != kept {
+			t.Errorf("%d bytes are kept of a superseded record, want %d", now, kept)
+		}
+		if !reader {
+			continue
+		}
+		if late, err := rec.Bytes(v, object.JSON, Full); err != nil || string(late) != string(wrote) {
+			t.Errorf("a late reader gets %s, %v, want %s", late, err, wrote)
+		}
+		if now := r.cache.encoded.Load() - before; now != kept+int64(len(wrote)) {
+			t.Errorf("%d bytes are kept after a late reader, want %d", now, kept+int64(len(wrote)))
+		}
+	}
+}
+
 func TestResetSendsReadersAway(t *testing.T) {
 	r := newRig(t, Config{})
 	table := r.table()

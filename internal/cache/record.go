@@ -49,6 +49,7 @@ type encoding struct {
 	shape   Shape
 	data    []byte
 	free    bool // not counted
+	writers bool // made for the record's writer
 	next    *encoding
 }
 
@@ -128,18 +129,37 @@ func (r *Record) Bytes(v *resource.Version, e object.Encoding, s Shape) ([]byte,
 	c := r.table.cache
 	if e == object.JSON && c.encoded.Load()+int64(len(b)) <= c.cfg.EncodingBytes {
 		b = bytes.Clone(b)
-		r.keep(v, e, s, b)
+		r.keep(&encoding{version: v, how: e, shape: s, data: b})
 	}
 	return b, nil
 }
 
 // keep puts an encoding beside the stored bytes. The caller holds r.mu.
-func (r *Record) keep(v *resource.Version, e object.Encoding, s Shape, b []byte) {
+func (r *Record) keep(n *encoding) {
 	if r.table.ended.Load() {
 		return // nobody would count it out again
 	}
-	r.table.cache.encoded.Add(int64(len(b)))
-	r.enc.Store(&encoding{version: v, how: e, shape: s, data: b, next: r.enc.Load()})
+	r.table.cache.encoded.Add(int64(len(n.data)))
+	n.next = r.enc.Load()
+	r.enc.Store(n)
+}
+
+// superseded lets go of what was made for the writer, in case a reader followed him: readers come for the newer record
+// now, and a watcher who is late makes what he needs. What somebody is at work on is left as it is.
+func (r *Record) superseded() {
+	if !r.mu.TryLock() {
+		return
+	}
+	defer r.mu.Unlock()
+	var kept *encoding
+	for n := r.enc.Load(); n != nil; n = n.next {
+		if n.writers {
+			r.table.cache.encoded.Add(-int64(len(n.data)))
+		} else {
+			kept = &encoding{version: n.version, how: n.how, shape: n.shape, data: n.data, free: n.free, next: kept}
+		}
+	}
+	r.enc.Store(kept)
 }
 
 // Served says whether the record's Value is what v shows in the encoding, but for the resourceVersion:
@@ -168,7 +188,7 @@ func (r *Record) canonical() bool {
 }
 
 // Append appends what Bytes would return, for somebody who may well be the only one to ask, such as the writer of the
-// record. What has to be made is kept only while there is plenty of room: a reader may follow the writer.
+// record. What has to be made is kept only while there is plenty of room, and nothing newer: a reader may follow the writer.
 func (r *Record) Append(dst []byte, v *resource.Version, e object.Encoding, s Shape) ([]byte, error) {
 	if s == Full && r.served(v, e) {
 		return object.AppendServed(dst, r.Value, &r.Head, r.Revision), nil
@@ -182,10 +202,10 @@ func (r *Record) Append(dst []byte, v *resource.Version, e object.Encoding, s Sh
 		return dst, err
 	}
 	c := r.table.cache
-	if made := dst[at:]; e == object.JSON && c.encoded.Load()+int64(len(made)) <= c.cfg.EncodingBytes/plenty {
+	if made := dst[at:]; e == object.JSON && c.encoded.Load()+int64(len(made)) <= c.cfg.EncodingBytes/plenty && r.table.Get(r.Key) == r {
 		r.mu.Lock()
 		if r.find(v, e, s) == nil {
-			r.keep(v, e, s, bytes.Clone(made))
+			r.keep(&encoding{version: v, how: e, shape: s, data: bytes.Clone(made), writers: true})
 		}
 		r.mu.Unlock()
 	}

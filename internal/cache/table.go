@@ -148,6 +148,7 @@ func (t *Table) apply(ev *store.Event) {
 	e := &Event{Revision: ev.Revision}
 	if had {
 		e.Prev = prev
+		prev.superseded()
 	}
 	switch {
 	case ev.Value == nil:

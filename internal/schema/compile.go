@@ -51,8 +51,9 @@ func compile(openAPIV3Schema []byte, preserveUnknownFields bool) (*Custom, error
 }
 
 type compiler struct {
-	names map[string]string // that a schema has more than once are kept once
-	err   error             // the first
+	names  map[string]string // that a schema has more than once are kept once
+	leaves []*Schema         // likewise
+	err    error             // the first
 }
 
 // node reads one node and what is below. preserve says that a node above preserves unknown fields.
@@ -120,7 +121,7 @@ func (c *compiler) node(doc map[string]any, preserve bool) *Schema {
 	if s.isPlain() {
 		return plain(s)
 	}
-	return s
+	return c.shared(s)
 }
 
 // plainNodes are nodes that say a type and perhaps a usual format, and no more. Half of the nodes of most documents are
@@ -151,6 +152,34 @@ func (s *Schema) isPlain() bool {
 	return s.Properties == nil && s.Required == nil && s.Items == nil && s.ListType == ListAtomic && s.Keys == nil && !s.Atomic && !s.Declared &&
 		s.Default == nil && !s.Nullable && !s.PreserveUnknown && !s.KeepUnknown && !s.Resource && s.Limits == nil && s.Logic == nil && s.Rules == nil
 }
+
+// shared is a leaf that the document had before and that says the same, else the node itself. A kind has many fields of
+// few sorts.
+func (c *compiler) shared(s *Schema) *Schema {
+	if s.Properties != nil || s.Items != nil && !s.Items.isPlain() && !slices.Contains(c.leaves, s.Items) || s.Default != nil || s.Resource ||
+		s.Logic != nil || s.Rules != nil {
+		return s
+	}
+	for _, known := range c.leaves {
+		if known.sameLeaf(s) {
+			return known
+		}
+	}
+	if len(c.leaves) < maxLeaves {
+		c.leaves = append(c.leaves, s)
+	}
+	return s
+}
+
+// sameLeaf compares what a leaf can have.
+func (s *Schema) sameLeaf(o *Schema) bool {
+	return s.Type == o.Type && s.Format == o.Format && s.Items == o.Items && s.Limits.equal(o.Limits) && s.ListType == o.ListType && s.Atomic == o.Atomic &&
+		s.Declared == o.Declared && s.Nullable == o.Nullable && s.PreserveUnknown == o.PreserveUnknown && s.KeepUnknown == o.KeepUnknown &&
+		slices.Equal(s.Keys, o.Keys) && slices.Equal(s.Required, o.Required)
+}
+
+// maxLeaves bounds the leaves that are compared with each new one.
+const maxLeaves = 64
 
 // place puts the schemas of elements and of additional fields where Elements and Additional find them.
 func (s *Schema) place(elements, additional *Schema) {

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"reflect"
 	"regexp"
 	"sync/atomic"
 )
@@ -22,6 +23,21 @@ type Limits struct {
 
 	format *format // what Schema.Format asks for, where it is known
 }
+
+// equal compares all but default values.
+func (l *Limits) equal(o *Limits) bool {
+	if l == nil || o == nil {
+		return l == o
+	}
+	return same(l.MinLength, o.MinLength) && same(l.MaxLength, o.MaxLength) && same(l.MinItems, o.MinItems) && same(l.MaxItems, o.MaxItems) &&
+		same(l.MinProperties, o.MinProperties) && same(l.MaxProperties, o.MaxProperties) &&
+		same(l.Minimum, o.Minimum) && same(l.Maximum, o.Maximum) && same(l.MultipleOf, o.MultipleOf) &&
+		l.ExclusiveMinimum == o.ExclusiveMinimum && l.ExclusiveMaximum == o.ExclusiveMaximum && l.UniqueItems == o.UniqueItems &&
+		(l.Pattern == nil) == (o.Pattern == nil) && (l.Pattern == nil || l.Pattern.Text == o.Pattern.Text) &&
+		(l.Enum == nil) == (o.Enum == nil) && reflect.DeepEqual(l.Enum, o.Enum) && l.format == o.format
+}
+
+func same[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // Logic are the junctors of a node, and schemas that fit in nowhere else.
 type Logic struct {
