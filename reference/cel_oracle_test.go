@@ -232,7 +232,7 @@ func TestCELAdmission(t *testing.T) {
 		texts := ruleTexts(path, p)
 		got := texts
 		if structural {
-			got = append(got, pintle.CheckRules(path, p, nil, slices.Concat(others, texts))...)
+			got = append(got, pintle.CheckRules(t.Context(), path, p, nil, slices.Concat(others, texts))...)
 		}
 		if len(rules) > 0 {
 			refused++

@@ -115,7 +115,7 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := props(t, c.schema)
-			errs := schema.CheckRules(field.NewPath("s"), p, nil, nil)
+			errs := schema.CheckRules(t.Context(), field.NewPath("s"), p, nil, nil)
 			if len(errs) < len(c.errs) || len(c.errs) == 0 && len(errs) > 0 {
 				t.Fatal(errs)
 			}
@@ -124,7 +124,7 @@ func TestCheck(t *testing.T) {
 					t.Errorf("%s\nwant %s", got, want)
 				}
 			}
-			for _, e := range schema.CheckRules(field.NewPath("s"), p, p, nil) {
+			for _, e := range schema.CheckRules(t.Context(), field.NewPath("s"), p, p, nil) {
 				if strings.Contains(e.Error(), "estimated rule cost exceeds") {
 					t.Errorf("although nothing changes: %v", e)
 				}
@@ -161,7 +161,7 @@ func FuzzRule(f *testing.F) {
 			"x-kubernetes-validations": [{"rule": ` + string(quoted) + `, "messageExpression": ` + string(quoted) + `, "fieldPath": ` + string(quoted) + `}]}`
 		p := props(t, doc)
 		errs := schema.CheckRuleTexts(nil, p)
-		if schema.CheckRules(nil, p, nil, errs); len(rule) > 1000 {
+		if schema.CheckRules(t.Context(), nil, p, nil, errs); len(rule) > 1000 {
 			return
 		}
 		var obj map[string]any

@@ -2,6 +2,7 @@ package cel
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -14,21 +15,41 @@ import (
 
 // Check compiles all rules of a structural schema, which stands at path, and says what is wrong with them. The rules of a
 // node at or below which something was found already are left out. unchanged is asked before an expression is refused for
-// what it costs: in a schema that is stored already it may.
-func Check(path *field.Path, root Node, found field.ErrorList, unchanged func() bool) field.ErrorList {
-	c := review{found: found, unchanged: unchanged}
+// what it costs: in a schema that is stored already it may. It ends with the context, and then says nothing of the rest.
+func Check(ctx context.Context, path *field.Path, root Node, found field.ErrorList, unchanged func() bool) field.ErrorList {
+	c := review{ctx: ctx, found: found, unchanged: unchanged, envs: takeEnvironment(), bounds: newBounds()}
 	c.check(site{path: path, node: root, decl: withMeta(root), often: cardinality{1, true}})
+	c.envs.giveBack()
 	return append(c.errs, c.totalErrors(path)...)
 }
 
 // review is one check.
 type review struct {
+	ctx       context.Context
 	found     field.ErrorList
 	unchanged func() bool
+	envs      *environment
+	bounds    *bounds
 	errs      field.ErrorList
+	said      int // the bytes of errs
 	total     uint64
 	most      []ruleCost // of the rules that make up a hundredth of the limit or more, the four most expensive
 }
+
+// maxSaid is how much there is to be said against the rules of a schema, in bytes: each of a hundred mistakes in a long
+// expression is shown in a copy of it.
+const maxSaid = 4 << 20
+
+func (c *review) add(e *field.Error) {
+	c.errs = append(c.errs, e)
+	c.said += len(e.Field) + len(e.Detail)
+	if r, ok := e.BadValue.(ruleDocument); ok {
+		c.said += len(r.Rule) + len(r.Message) + len(r.MessageExpression) + len(r.FieldPath)
+	}
+}
+
+// over says that it is no use to look any further.
+func (c *review) over() bool { return c.said > maxSaid || c.ctx.Err() != nil }
 
 type ruleCost struct {
 	path *field.Path
@@ -58,7 +79,7 @@ func (c *review) check(s site) {
 			within = s.path
 		}
 		var decl Node
-		if _, ok := apicel.Escape(name); ok && declared(s.decl) && s.decl.Type() == "object" && s.decl.Values() == nil {
+		if _, ok := apicel.Escape(name); ok && s.scope && !s.decl.IntOrString() && s.decl.Type() == "object" && s.decl.Values() == nil {
 			if decl = s.decl.Property(name); !declared(decl) {
 				decl = nil
 			}
@@ -72,7 +93,7 @@ func (c *review) check(s site) {
 		}
 		c.check(s.child(s.path.Child("items"), n, elements(s.decl), within))
 	}
-	if len(s.node.Rules()) > 0 && !c.broken(s.path) {
+	if len(s.node.Rules()) > 0 && !c.over() && !c.broken(s.path) {
 		c.checkRules(s)
 	}
 }
@@ -99,18 +120,17 @@ func (c *review) broken(path *field.Path) bool {
 // checkRules checks the rules of one node.
 func (c *review) checkRules(s site) {
 	path := s.path.Child("x-kubernetes-validations")
-	decl := declType(s.decl)
-	if decl == nil {
-		c.errs = append(c.errs, field.InternalError(path, errors.New("internal error: failed to construct type information for x-kubernetes-validations rules: unable to convert structural schema to CEL declarations")))
-		return
-	}
-	compiler, err := newCompiler(s.node, decl)
+	compiler, err := newCompiler(s.node, s.decl, c.envs)
 	if err != nil {
-		c.errs = append(c.errs, field.InternalError(path, err))
+		c.add(field.InternalError(path, errors.New("internal error: failed to construct type information for x-kubernetes-validations rules: unable to convert structural schema to CEL declarations")))
 		return
 	}
+	compiler.bounds = c.bounds
 	rules := s.node.Rules()
 	for i := range rules {
+		if c.over() {
+			return
+		}
 		c.checkRule(s, path.Index(i), &rules[i], compiler)
 	}
 }
@@ -119,28 +139,28 @@ func (c *review) checkRule(s site, path *field.Path, r *Rule, compiler *compiler
 	var cost costs
 	out := compiler.compile(r, &cost)
 	at := path.Child("rule")
-	c.spend(at, "estimated rule cost", s.often.total(cost.rule, compiler.decl))
+	c.spend(at, "estimated rule cost", s.often.total(cost.rule, c.bounds.least(s.decl)))
 	if out.err != nil {
-		c.errs = append(c.errs, field.Invalid(at, documentOf(r), out.err.Detail))
+		c.add(field.Invalid(at, documentOf(r), out.err.Detail))
 	}
 	at = path.Child("messageExpression")
 	if cost.messageErr != nil {
-		c.errs = append(c.errs, field.Invalid(at, documentOf(r), cost.messageErr.Detail))
+		c.add(field.Invalid(at, documentOf(r), cost.messageErr.Detail))
 	} else if out.message != nil {
 		c.spend(at, "estimated messageExpression cost", cost.message)
 	}
 	switch {
 	case out.oldSelf && s.within != nil:
-		c.errs = append(c.errs, field.Invalid(path.Child("rule"), r.Rule, fmt.Sprintf("oldSelf cannot be used on the uncorrelatable portion of the schema within %v", s.within)))
+		c.add(field.Invalid(path.Child("rule"), r.Rule, fmt.Sprintf("oldSelf cannot be used on the uncorrelatable portion of the schema within %v", s.within)))
 	case !out.oldSelf && r.OptionalOldSelf != nil:
-		c.errs = append(c.errs, field.Invalid(path.Child("optionalOldSelf"), *r.OptionalOldSelf, "may not be set if oldSelf is not used in rule"))
+		c.add(field.Invalid(path.Child("optionalOldSelf"), *r.OptionalOldSelf, "may not be set if oldSelf is not used in rule"))
 	}
 }
 
 // spend counts what an expression costs on a whole object, and refuses it if that is too much.
 func (c *review) spend(path *field.Path, what string, cost uint64) {
 	if cost > exprCostLimit && !c.unchanged() {
-		c.errs = append(c.errs, field.Forbidden(path, tooExpensive(what, cost, exprCostLimit)))
+		c.add(field.Forbidden(path, tooExpensive(what, cost, exprCostLimit)))
 	}
 	if math.MaxUint64-c.total < cost {
 		c.total = math.MaxUint64

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/google/cel-go/cel"
-	"github.com/google/cel-go/common/types"
 	apicel "k8s.io/apiserver/pkg/cel"
 	"k8s.io/apiserver/pkg/cel/library"
 )
@@ -35,49 +33,22 @@ type costs struct {
 
 // compiler compiles the rules of one node.
 type compiler struct {
-	node Node
-	decl *apicel.DeclType // of self
-	self *apicel.DeclType // decl, with names for the objects in it
-	// envs are the environments without and with optionalOldSelf; each is made when a rule wants it.
-	envs [2]*cel.Env
+	node, decl Node // decl is self as expressions see it
+	self       *cel.Type
+	envs       *environment
+	bounds     *bounds // nil: costs are not asked for
 }
 
 var errNoDeclType = errors.New("failed to convert to declType for CEL validation rules")
 
-// newCompiler returns a compiler for rules that stand at node, whose self is as declared by decl.
-func newCompiler(node Node, decl *apicel.DeclType) (*compiler, error) {
-	if decl == nil {
+// newCompiler returns a compiler for rules that stand at node, whose self is as declared by decl. The environment is its
+// own until there is another one.
+func newCompiler(node, decl Node, envs *environment) (*compiler, error) {
+	self := envs.declare(decl)
+	if self == nil {
 		return nil, errNoDeclType
 	}
-	// The name of the type of self is another one each time, so that nobody gets used to it.
-	name := fmt.Sprintf("selfType%d", time.Now().Nanosecond())
-	return &compiler{node: node, decl: decl, self: decl.MaybeAssignTypeName(name)}, nil
-}
-
-// env is the environment of rules with self and oldSelf, the latter optional or not.
-func (c *compiler) env(optional bool) (*cel.Env, error) {
-	i := 0
-	self := c.self.CelType()
-	old := self
-	if optional {
-		i, old = 1, types.NewOptionalType(self)
-	}
-	if c.envs[i] != nil {
-		return c.envs[i], nil
-	}
-	base, err := baseEnv()
-	if err != nil {
-		return nil, err
-	}
-	provider := apicel.NewDeclTypeProvider(c.self)
-	provider.SetRecognizeKeywordAsFieldName(true)
-	opts, err := provider.EnvOptions(base.CELTypeProvider())
-	if err != nil {
-		return nil, err
-	}
-	opts = append(opts, cel.Variable(selfName, self), cel.Variable(oldSelfName, old))
-	c.envs[i], err = base.Extend(opts...)
-	return c.envs[i], err
+	return &compiler{node: node, decl: decl, self: self, envs: envs}, nil
 }
 
 // compile compiles one rule. With a place for costs it also estimates them, which is for admission.
@@ -86,15 +57,15 @@ func (c *compiler) compile(r *Rule, cost *costs) compiled {
 	if strings.TrimSpace(r.Rule) == "" {
 		return out
 	}
-	env, err := c.env(r.OptionalOldSelf != nil && *r.OptionalOldSelf)
+	env, err := c.envs.of(c.self, r.OptionalOldSelf != nil && *r.OptionalOldSelf)
 	if err != nil {
 		out.err = internal("%v", err)
 		return out
 	}
-	checked, issues := env.Compile(r.Rule)
+	checked, err := checkText(env, r.Rule, cost != nil)
 	switch {
-	case issues != nil:
-		out.err = invalid("compilation failed: %s", issues)
+	case err != nil:
+		out.err = invalid("compilation failed: %s", err)
 		return out
 	case checked.OutputType() != cel.BoolType:
 		out.err = invalid("cel expression must evaluate to a bool")
@@ -135,11 +106,24 @@ func (c *compiler) compile(r *Rule, cost *costs) compiled {
 	return out
 }
 
+// checkText parses an expression and finds its types. One that is new has to be checked in reasonable time.
+func checkText(env *cel.Env, text string, isNew bool) (*cel.Ast, error) {
+	parsed, issues := env.Parse(text)
+	if err := issues.Err(); err != nil {
+		return nil, err
+	}
+	if isNew && !fits(parsed) {
+		return nil, errTooLarge
+	}
+	checked, issues := env.Check(parsed)
+	return checked, issues.Err()
+}
+
 func (c *compiler) compileMessage(env *cel.Env, text string, cost *costs) (*program, *apicel.Error) {
-	checked, issues := env.Compile(text)
+	checked, err := checkText(env, text, cost != nil)
 	switch {
-	case issues != nil:
-		return nil, invalid("messageExpression compilation failed: %s", issues)
+	case err != nil:
+		return nil, invalid("messageExpression compilation failed: %s", err)
 	case checked.OutputType() != cel.StringType:
 		return nil, invalid("messageExpression must evaluate to a string")
 	}
@@ -157,7 +141,7 @@ func (c *compiler) compileMessage(env *cel.Env, text string, cost *costs) (*prog
 
 // estimate is what an expression costs at most.
 func (c *compiler) estimate(env *cel.Env, checked *cel.Ast) (uint64, error) {
-	e, err := env.EstimateCost(checked, &library.CostEstimator{SizeEstimator: sizes{c.decl}})
+	e, err := env.EstimateCost(checked, &library.CostEstimator{SizeEstimator: sizes{c.decl, c.bounds}})
 	return e.Max, err
 }
 

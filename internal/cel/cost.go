@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"github.com/google/cel-go/checker"
-	apicel "k8s.io/apiserver/pkg/cel"
 )
 
 // Limits of the estimates, by which rules are admitted.
@@ -15,7 +14,10 @@ const (
 )
 
 // sizes tells the cost estimator how large the values are that an expression can reach from self.
-type sizes struct{ self *apicel.DeclType }
+type sizes struct {
+	self Node
+	*bounds
+}
 
 // EstimateSize implements checker.CostEstimator.
 func (s sizes) EstimateSize(element checker.AstNode) *checker.SizeEstimate {
@@ -27,21 +29,21 @@ func (s sizes) EstimateSize(element checker.AstNode) *checker.SizeEstimate {
 	for _, step := range path[1:] { // the first is self
 		switch step {
 		case "@items", "@values":
-			at = at.ElemType
+			at = asResource(elements(at))
 		case "@keys":
-			at = at.KeyType
-		default:
-			f, ok := at.Fields[step]
-			if !ok {
-				return nil
+			if at != nil && at.Type() == "object" && elements(at) != nil {
+				at = plainNode("key")
+			} else {
+				at = nil
 			}
-			at = f.Type
+		default:
+			at = fieldNode(at, step)
 		}
 		if at == nil {
 			return nil
 		}
 	}
-	return &checker.SizeEstimate{Min: 0, Max: uint64(at.MaxElements)}
+	return &checker.SizeEstimate{Min: 0, Max: uint64(s.most(at))}
 }
 
 // EstimateCallCost implements checker.CostEstimator.
@@ -80,13 +82,13 @@ func limit(n *int64) (int64, bool) {
 	return max(*n, 0), true
 }
 
-// total is what a rule costs that costs so much for one value. Where nothing limits their number, it is the size of the
-// request: no more values fit in it than of the smallest size.
-func (c cardinality) total(cost uint64, decl *apicel.DeclType) uint64 {
+// total is what a rule costs that costs so much for one value, which has at least least bytes. Where nothing limits their
+// number, it is the size of the request: no more values fit in it than of the smallest size.
+func (c cardinality) total(cost uint64, least int64) uint64 {
 	if c.known {
 		return times(cost, c.n)
 	}
-	return times(cost, uint64(maxRequestSize/(decl.MinSerializedSize+1)))
+	return times(cost, uint64(maxRequestSize/(least+1)))
 }
 
 // times is a product that ends at the largest number.

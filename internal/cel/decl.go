@@ -2,48 +2,11 @@ package cel
 
 import (
 	"iter"
-	"slices"
-	"time"
 
-	"github.com/google/cel-go/cel"
-	"github.com/google/cel-go/common/types"
 	apicel "k8s.io/apiserver/pkg/cel"
 )
 
-// maxRequestSize is the size in bytes of the largest request: it bounds what nothing else does.
-const maxRequestSize = apicel.DefaultMaxRequestSizeBytes
-
-// declType is what expressions may do with values of a node, and how large those may be. It is nil for what expressions
-// cannot see: values without a type, and lists and maps of such. Fields that are preserved but not specified are not seen.
-func declType(n Node) *apicel.DeclType {
-	switch {
-	case n == nil:
-		return nil
-	case n.IntOrString():
-		// Dynamic: what an operator can do with it is seen when it is done.
-		return sized(simple("dyn", cel.DynType, nil, 1), maxBytes(n, maxRequestSize-2))
-	}
-	switch n.Type() {
-	case "array":
-		return listType(n)
-	case "object":
-		if n.Values() != nil {
-			return mapType(n)
-		}
-		return objectType(n)
-	case "string":
-		return stringType(n)
-	case "boolean":
-		return apicel.BoolType
-	case "number":
-		return apicel.DoubleType
-	case "integer":
-		return apicel.IntType
-	}
-	return nil
-}
-
-// declared says whether a node has a declType, without making it.
+// declared says whether expressions can see values of a node.
 func declared(n Node) bool {
 	switch {
 	case n == nil:
@@ -62,88 +25,22 @@ func declared(n Node) bool {
 	return false
 }
 
-func listType(n Node) *apicel.DeclType {
-	items := declType(asResource(n.Items()))
-	if items == nil {
+// fieldNode is the node of a field by the identifier that expressions have for it, nil when they have none.
+func fieldNode(n Node, identifier string) Node {
+	if n == nil || n.IntOrString() || n.Type() != "object" || n.Values() != nil {
 		return nil
 	}
-	if most := n.MaxItems(); most != nil {
-		return apicel.NewListType(items, max(*most, 0))
-	}
-	// [ and ], and a comma after each
-	return apicel.NewListType(items, (maxRequestSize-2)/(items.MinSerializedSize+1))
-}
-
-func mapType(n Node) *apicel.DeclType {
-	values := declType(asResource(n.Values()))
-	if values == nil {
+	name, ok := apicel.Unescape(identifier)
+	if !ok {
 		return nil
 	}
-	if most := n.MaxProperties(); most != nil {
-		return apicel.NewMapType(apicel.StringType, values, max(*most, 0))
+	if again, ok := apicel.Escape(name); !ok || again != identifier {
+		return nil
 	}
-	// { and }, and for each the quotes of its key, a colon, a comma and a key of two bytes
-	return apicel.NewMapType(apicel.StringType, values, (maxRequestSize-2)/(values.MinSerializedSize+6))
-}
-
-func objectType(n Node) *apicel.DeclType {
-	fields := map[string]*apicel.DeclField{}
-	required := n.Required()
-	size := int64(2) // { and }
-	for name, p := range n.Properties() {
-		t := declType(asResource(p))
-		if t == nil {
-			continue
-		}
-		needed := slices.Contains(required, name)
-		if escaped, ok := apicel.Escape(name); ok {
-			fields[escaped] = apicel.NewDeclField(escaped, t, needed, nil, nil)
-		}
-		if needed && !p.HasDefault() {
-			size += int64(len(name)) + t.MinSerializedSize + 4
-		}
+	if p := asResource(n.Property(name)); declared(p) {
+		return p
 	}
-	t := apicel.NewObjectType("object", fields)
-	t.MinSerializedSize = size
-	return t
-}
-
-func stringType(n Node) *apicel.DeclType {
-	switch n.Format() {
-	case "byte":
-		most := int64(maxRequestSize - 2)
-		if l := n.MaxLength(); l != nil {
-			most = max(*l, 0)
-		}
-		return sized(simple("bytes", cel.BytesType, types.Bytes(nil), apicel.MinStringSize), most)
-	case "duration":
-		return sized(simple("duration", cel.DurationType, types.Duration{}, apicel.MinDurationSizeJSON), apicel.MaxDurationSizeJSON)
-	case "date":
-		return sized(simple("timestamp", cel.TimestampType, types.Timestamp{Time: time.Time{}}, apicel.JSONDateSize), apicel.JSONDateSize)
-	case "date-time":
-		return sized(simple("timestamp", cel.TimestampType, types.Timestamp{Time: time.Time{}}, apicel.MinDatetimeSizeJSON), apicel.MaxDatetimeSizeJSON)
-	}
-	most := int64(maxRequestSize - 2)
-	if l := n.LongestEnum(); l >= 0 {
-		most = int64(l)
-	}
-	return sized(simple("string", cel.StringType, types.String(""), apicel.MinStringSize), maxBytes(n, most))
-}
-
-var simple = apicel.NewSimpleTypeWithMinSize
-
-func sized(t *apicel.DeclType, most int64) *apicel.DeclType {
-	t.MaxElements = most
-	return t
-}
-
-// maxBytes is the length in bytes of the longest string that maxLength, which counts characters, allows, and otherwise
-// what is given.
-func maxBytes(n Node, otherwise int64) int64 {
-	if l := n.MaxLength(); l != nil {
-		return max(*l, 0) * 4
-	}
-	return otherwise
+	return nil
 }
 
 // asResource is the node with apiVersion, kind, metadata.name and metadata.generateName, if it is an embedded resource.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/cel-go/common/types"
@@ -35,7 +36,8 @@ type Validator struct {
 	fields []fieldValidator
 	allOf  []*Validator
 
-	once     sync.Once // compiles
+	mu       sync.Mutex // held while compiling; what follows does not change any more when done
+	done     atomic.Bool
 	compiled []compiled
 	err      error // why nothing is
 	oldSelf  bool  // one of the rules compares with the stored value
@@ -110,7 +112,7 @@ func newValidator(at, node, decl Node, root bool) *Validator {
 // elements is the node of what is in a list or a map as it is declared.
 func elements(decl Node) Node {
 	switch {
-	case !declared(decl):
+	case decl == nil:
 		return nil
 	case decl.Type() == "array":
 		return decl.Items()
@@ -125,7 +127,7 @@ func fieldDecl(name string, child, decl Node) Node {
 	if _, ok := apicel.Escape(name); !ok {
 		return child // it cannot be named above, but it has rules of its own
 	}
-	if !declared(decl) || decl.Type() != "object" || decl.Values() != nil {
+	if decl == nil || decl.IntOrString() || decl.Type() != "object" || decl.Values() != nil {
 		return nil
 	}
 	return decl.Property(name)
@@ -262,26 +264,42 @@ func (v *Validator) validateMap(r *run, path *field.Path, obj, old map[string]an
 	}
 }
 
-// compile makes the programs of the node's rules.
-func (v *Validator) compile() {
-	if len(v.rules) == 0 {
-		return
+// ready makes the programs of the node's rules, if nobody did, and says whether they are there: not when the request has
+// ended, but then what is done is done.
+func (v *Validator) ready(ctx context.Context) bool {
+	if len(v.rules) == 0 || v.done.Load() {
+		return true
 	}
-	c, err := newCompiler(v.node, declType(v.decl))
-	if err != nil {
-		v.err = err
-		return
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.done.Load() {
+		return true
 	}
-	v.compiled = make([]compiled, len(v.rules))
-	for i := range v.rules {
-		v.compiled[i] = c.compile(&v.rules[i], nil)
-		v.oldSelf = v.oldSelf || v.compiled[i].oldSelf
+	envs := takeEnvironment()
+	c, err := newCompiler(v.node, v.decl, envs)
+	if v.err = err; v.compiled == nil {
+		v.compiled = make([]compiled, 0, len(v.rules))
 	}
+	for len(v.compiled) < len(v.rules) && err == nil {
+		if ctx.Err() != nil {
+			envs.giveBack()
+			return false
+		}
+		one := c.compile(&v.rules[len(v.compiled)], nil)
+		v.compiled = append(v.compiled, one)
+		v.oldSelf = v.oldSelf || one.oldSelf
+	}
+	envs.giveBack()
+	v.done.Store(true)
+	return true
 }
 
 // runRules runs the rules of one node on one value.
 func (v *Validator) runRules(r *run, path *field.Path, obj, old any, at ratchet) {
-	v.once.Do(v.compile)
+	if !v.ready(r.ctx) {
+		r.budget = -1
+		return
+	}
 	kind := v.node.Type()
 	switch {
 	case v.err != nil:

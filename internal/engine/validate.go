@@ -46,6 +46,9 @@ func validate(ctx context.Context, c *resource.Change, kind schema.GroupKind) er
 	}
 	if c.Resource.Validate != nil {
 		errs = append(errs, c.Resource.Validate(ctx, c)...)
+		if err := ctx.Err(); err != nil {
+			return err // and maybe not all was looked at
+		}
 	}
 	if len(errs) == 0 && c.Op == resource.OpCreate {
 		for _, text := range path.ValidatePathSegmentName(c.New.GetName(), false) {

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -42,7 +43,7 @@ func CheckRuleTexts(path *field.Path, node *apiextensionsv1.JSONSchemaProps) (er
 		if broken(r.FieldPath) {
 			errs = append(errs, field.Invalid(at, r.FieldPath, "must not contain line breaks"))
 		}
-		if _, _, err := cel.FieldPath(r.FieldPath, propsNode{node}, true); err != nil {
+		if _, _, err := cel.FieldPath(r.FieldPath, PropsNode(node), true); err != nil {
 			errs = append(errs, field.Invalid(at, r.FieldPath, "must be a valid path"))
 		}
 	}
@@ -78,12 +79,12 @@ func broken(s string) bool { return strings.ContainsAny(s, "\n\r") }
 // found are the findings of the schema so far (CheckRuleTexts among them): the rules of a node at or below which something
 // was found are not compiled. old is the schema that is stored at present under the same version, nil when there is none:
 // expressions of a schema that does not change may cost what they did. The order is the reference's: all findings of the
-// schema, then these.
-func CheckRules(path *field.Path, root, old *apiextensionsv1.JSONSchemaProps, found field.ErrorList) field.ErrorList {
+// schema, then these. It ends with the context, and then does not say all.
+func CheckRules(ctx context.Context, path *field.Path, root, old *apiextensionsv1.JSONSchemaProps, found field.ErrorList) field.ErrorList {
 	if !anyRules(root) {
 		return nil
 	}
-	return cel.Check(path, propsNode{root}, found, func() bool { return old != nil && sameDocument(root, old) })
+	return cel.Check(ctx, path, PropsNode(root), found, func() bool { return old != nil && sameDocument(root, old) })
 }
 
 // anyRules says whether there is a rule in what rules are compiled of.

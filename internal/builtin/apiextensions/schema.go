@@ -45,7 +45,7 @@ func (v *validator) schema(in *v1beta1.CustomResourceValidation, status bool, ve
 	w.node(root, inside{root: true, defaults: true}, at)
 	v.errs = append(v.errs, w.List...)
 	if checkRules && w.hasRules && len(w.wrong) < manyWrong {
-		v.errs = append(v.errs, schema.CheckRules(at, same[v1.JSONSchemaProps](root), same[v1.JSONSchemaProps](v.oldSchema(version)), w.wrong)...)
+		v.errs = append(v.errs, schema.CheckRules(v.ctx, at, same[v1.JSONSchemaProps](root), same[v1.JSONSchemaProps](v.oldSchema(version)), w.wrong)...)
 	}
 	if inconvertible != nil && len(v.errs) == before {
 		v.add(field.Invalid(at, "", inconvertible.Error()))
