@@ -1,6 +1,8 @@
 package embed_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -63,4 +65,27 @@ func BenchmarkOpen(b *testing.B) {
 			b.StartTimer()
 		}
 	})
+}
+
+// TestCreatesReadNoBlocks: under load, whether a key is new is answered from memory. The room of Pebble's memtables comes
+// out of the block cache; when all of it did, each create read its filters from disk.
+func TestCreatesReadNoBlocks(t *testing.T) {
+	s := mustOpen(t, embed.Config{Dir: "data", FS: vfs.NewMem()})
+	defer s.Close()
+	value := make([]byte, 1000)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(value) // does not shrink
+	create := func(from, to int) {
+		for i := from; i < to; i++ {
+			key := store.Key{Prefix: "things", Namespace: "default", Name: fmt.Sprintf("thing-%05d", i*7919%30000)}
+			if _, err := s.Commit(t.Context(), []store.Guard{{Key: key}}, []store.Op{{Key: key, Value: value}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	create(0, 15000) // until memtables have their full size
+	before := s.BlockReads()
+	create(15000, 30000)
+	if n := s.BlockReads() - before; n > 7500 {
+		t.Errorf("15000 creates read %d blocks", n)
+	}
 }

@@ -9,3 +9,6 @@ func (s *Store) Pending() int {
 	defer s.pendingMu.Unlock()
 	return len(s.pending)
 }
+
+// BlockReads counts the blocks that were not in the cache.
+func (s *Store) BlockReads() int64 { return s.db.Metrics().BlockCache.Misses }

@@ -24,10 +24,11 @@ const pebbleFormat = pebble.FormatNewest
 
 // options tunes Pebble. Blocks are large because flushes and compactions cost by the block, and because single
 // records are seldom read: the cache above has them. Otherwise it is to be small: a memtable that begins with 256 KB and doubles under load up to 4 MB, a small
-// block cache, few open files, one compaction at a time and none that merely speeds up reads. The returned
-// function gives up what the open database holds itself.
+// block cache, few open files, one compaction at a time and none that merely speeds up reads. Pebble takes the room of its
+// memtables, of which there are two as a rule, out of the block cache: what is left must hold the indexes and filters that
+// each create asks whether its key is new. The returned function gives up what the open database holds itself.
 func (s *Store) options(c Config, lock *pebble.Lock) (*pebble.Options, func()) {
-	cache := pebble.NewCache(8 << 20)
+	cache := pebble.NewCache(12 << 20)
 	files := pebble.NewFileCache(1, 256)
 	o := &pebble.Options{
 		FS:                          s.fence,
