@@ -100,9 +100,9 @@ func equalTrees(a, b any) bool {
 // anyAtomic is the schema of the elements of lists that have none.
 var anyAtomic = &schema.Schema{Type: schema.Any, Atomic: true}
 
-// OpenAPI can't say "integer or string", so IntOrString is as good as Any.
+// OpenAPI can't say "integer or string", so IntOrString is as good as Any, or is what the document says beside it.
 func isAny(s *schema.Schema) bool {
-	return s == nil || s.Type == schema.Any || s.Type == schema.IntOrString
+	return s == nil || s.Type == schema.Any || s.Type == schema.IntOrString && s.Said == schema.Any
 }
 
 func isMapType(s *schema.Schema) bool { return s.Type == schema.Object || s.Type == schema.Map }

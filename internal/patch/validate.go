@@ -211,7 +211,9 @@ func (c *validation) scalar(s *schema.Schema, v any) {
 	sc, ok := scalarOf(v)
 	typ := schema.Any
 	if s != nil {
-		typ = s.Type
+		if typ = s.Type; typ == schema.IntOrString {
+			typ = s.Said
+		}
 	}
 	switch typ {
 	case schema.Integer, schema.Number:

@@ -104,7 +104,7 @@ func (c *compiler) node(doc map[string]any, preserve bool) *Schema {
 		}
 	}
 	if intOrString {
-		s.Type = IntOrString
+		s.Type, s.Said = IntOrString, s.Type
 	}
 	if s.Type == Object && additional != nil && len(properties) == 0 {
 		s.Type = Map
@@ -150,7 +150,7 @@ func plain(s *Schema) *Schema {
 // isPlain says that the node has nothing but a type and a format.
 func (s *Schema) isPlain() bool {
 	return s.Properties == nil && s.Required == nil && s.Items == nil && s.ListType == ListAtomic && s.Keys == nil && !s.Atomic && !s.Declared &&
-		s.Default == nil && !s.Nullable && !s.PreserveUnknown && !s.KeepUnknown && !s.Resource && s.Limits == nil && s.Logic == nil && s.Rules == nil
+		s.Default == nil && !s.Nullable && s.Said == Any && !s.PreserveUnknown && !s.KeepUnknown && !s.Resource && s.Limits == nil && s.Logic == nil && s.Rules == nil
 }
 
 // shared is a leaf that the document had before and that says the same, else the node itself. A kind has many fields of

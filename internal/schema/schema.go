@@ -86,6 +86,9 @@ type Schema struct {
 
 	// The rest is for structural schemas of custom resources.
 	Nullable bool
+	// Said is the type that the document says beside x-kubernetes-int-or-string, if it does: it tells nothing of what is
+	// valid, but owners are tracked by it.
+	Said Type
 	// PreserveUnknown says that fields that are not in Properties may be set and are tracked:
 	// x-kubernetes-preserve-unknown-fields stands here or on a node above.
 	PreserveUnknown bool
