@@ -51,7 +51,7 @@ var outside = []struct{ path, only, why string }{
 	{"go.etcd.io/etcd", "internal/store/etcd", "one store knows its medium"},
 	{"k8s.io/client-go/util/jsonpath", "internal/crd", "its answers are the rule for printer columns; it imports nothing else of client-go"},
 	{"k8s.io/client-go", "pintletest internal/script", "the server is not its own client"},
-	{"net/http/httptest", "nobody", "it belongs in tests"},
+	{"net/http/httptest", "internal/script", "it belongs in tests"},
 	{"testing", "pintletest internal/store/storetest internal/corpus", "it belongs in tests"},
 }
 

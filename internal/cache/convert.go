@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strconv"
 
+	"k8s.io/apimachinery/pkg/labels"
+
 	"github.com/pintle-io/pintle/internal/object"
 	"github.com/pintle-io/pintle/internal/resource"
 )
@@ -82,6 +84,11 @@ func (b *batch) flush(ctx context.Context) error {
 		return errors.New("a conversion has lost objects")
 	}
 	for i, r := range b.records {
+		if prune := b.to.Prune; prune != nil {
+			if _, err := prune(out[i], false); err != nil {
+				return err
+			}
+		}
 		data, err := b.to.Codec.Append(make([]byte, 0, 2*len(r.Value)+256), object.JSON, out[i])
 		if err != nil {
 			return err
@@ -147,4 +154,16 @@ func (r *Record) FieldIn(v *resource.Version, name string) (value string, ok boo
 		return "", false
 	}
 	return get(obj), true
+}
+
+// LabelsIn is the labels of the object in the version v: whoever converts may change them.
+func (r *Record) LabelsIn(v *resource.Version) (l labels.Labels, ok bool) {
+	if !r.far(v) {
+		return r.Head.Labels, true
+	}
+	obj, err := r.In(v)
+	if err != nil {
+		return nil, false
+	}
+	return labels.Set(obj.GetLabels()), true
 }

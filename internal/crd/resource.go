@@ -71,7 +71,7 @@ func (m *Manager) resourceOf(d *document, rec *cache.Record) (*resource.Resource
 		k.versions[i], r.Versions[i] = m.versionOf(d, &s.Versions[i], rec)
 		r.Versions[i].Default, r.Versions[i].Prune = k.setDefaults, k.prune
 		if len(s.Versions) > 1 { // otherwise there is nothing to convert to
-			r.Versions[i].Convert, r.Versions[i].Remote = k.convert, k.converter.remote()
+			r.Versions[i].Convert, r.Versions[i].Remote = k.converter.Convert, k.converter.remote()
 		}
 	}
 	return r, k.converter
@@ -367,24 +367,6 @@ func (k *kind) warn(_ context.Context, c *resource.Change) []string {
 		}
 	}
 	return out
-}
-
-// convert turns objects into another version, and drops what that version's schema does not know.
-func (k *kind) convert(ctx context.Context, objs []object.Object, to string) ([]object.Object, error) {
-	out, err := k.converter.Convert(ctx, objs, to)
-	if err != nil {
-		return nil, err
-	}
-	i := slices.IndexFunc(k.versions, func(x kindVersion) bool { return k.group+"/"+x.name == to })
-	if i < 0 {
-		return nil, fmt.Errorf("there is no version %s", to)
-	}
-	for _, o := range out {
-		if _, err := k.versions[i].schema().Prune(tree(o), false); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
 }
 
 // OpenAPI returns what the document of a custom version says beyond its resource: the schema as the definition has it

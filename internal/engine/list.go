@@ -245,15 +245,18 @@ func (s selection) all() bool { return s.labels == nil && s.fields == nil && s.n
 
 // far says whether others may have to convert objects before it is known what is selected.
 func (s selection) far() bool {
-	return s.version.Remote && slices.ContainsFunc(s.fields, func(f fields.Requirement) bool { return s.version.Fields[f.Field] != nil })
+	return s.version.Remote && (s.labels != nil ||
+		slices.ContainsFunc(s.fields, func(f fields.Requirement) bool { return s.version.Fields[f.Field] != nil }))
 }
 
 func (s selection) matches(r *cache.Record) bool {
 	if s.namespace != "" && r.Key.Namespace != s.namespace || s.name != "" && r.Key.Name != s.name {
 		return false
 	}
-	if s.labels != nil && !s.labels.Matches(r.Head.Labels) {
-		return false
+	if s.labels != nil {
+		if l, ok := r.LabelsIn(s.version); !ok || !s.labels.Matches(l) {
+			return false
+		}
 	}
 	for _, f := range s.fields {
 		v, _ := r.FieldIn(s.version, f.Field)

@@ -174,22 +174,17 @@ func (e *Engine) apply(t Target, req *request.Request, old object.Object, p Patc
 		old = t.Version.Codec.NewObject()
 		old.GetObjectKind().SetGroupVersionKind(t.Kind())
 	}
-	obj, err := e.merged(t.Version.Schema(), manager(t, req, o.FieldManager), req, old, p, o, resetOf(t), e.converter(t))
-	if err != nil {
-		return nil, err
-	}
-	setDefaults(t, obj)
-	return obj, nil
+	return e.merged(t.Version.Schema(), manager(t, req, o.FieldManager), req, old, p, o, resetOf(t), e.converter(t), t.Version.Default)
 }
 
-// merged is apply for any kind: it has a schema, and a manager says who applies in which version.
+// merged is apply for any kind: it has a schema and defaults, and a manager says who applies in which version.
 func (e *Engine) merged(s *pschema.Schema, m patch.Manager, req *request.Request, old object.Object, p Patch, o metav1.PatchOptions,
-	reset pschema.Paths, conv patch.Converter) (object.Object, error) {
+	reset pschema.Paths, conv patch.Converter, defaults func(object.Object)) (object.Object, error) {
 	config, found, err := decodeApply(p, checks(o.FieldValidation))
 	if err != nil {
 		return nil, err
 	}
-	obj, err := e.Tracker.Apply(s, old, config, m, o.Force != nil && *o.Force, reset, conv)
+	obj, err := e.Tracker.Apply(s, old, config, m, o.Force != nil && *o.Force, reset, conv, defaults)
 	if err != nil {
 		return nil, err
 	}

@@ -132,7 +132,7 @@ func (e *Engine) patchSub(ctx context.Context, req *request.Request, t Target, p
 		}
 		if apply && t.Sub.Schema != nil {
 			shown.GetObjectKind().SetGroupVersionKind(t.Sub.Kind)
-			return e.merged(t.Sub.Schema(), subManager(t, req, o.FieldManager), req, shown, p, o, nil, nil)
+			return e.merged(t.Sub.Schema(), subManager(t, req, o.FieldManager), req, shown, p, o, nil, nil, nil)
 		}
 		obj, err := e.patched(codec, t, req, shown, p, o.FieldValidation)
 		if err != nil {

@@ -73,7 +73,7 @@ func (e *Engine) converter(t Target) patch.Converter {
 			if from == nil {
 				from = t.Version
 			}
-			out, err := resource.Convert(context.Background(), obj.DeepCopyObject().(object.Object), from, v)
+			out, err := resource.Translate(context.Background(), obj.DeepCopyObject().(object.Object), from, v)
 			if err != nil {
 				return nil, nil, err
 			}

@@ -24,13 +24,14 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 // version and names its kind; it has no UID when the apply creates it. Fields that m applied before and does not
 // any more are removed, unless somebody else has them.
 //
-// An apply that changes nothing returns a copy of live with its managedFields. The result is not defaulted.
+// An apply that changes nothing returns a copy of live with its managedFields; any other result is given to defaults, if
+// that is not nil.
 // Errors are for the client: fields that others have and that are not forced are an apierrors conflict, one cause
 // each; what is no Status is the request's failure as the reference has it, an internal error.
-func (t *Tracker) Apply(s *schema.Schema, live object.Object, config map[string]any, m Manager, force bool, reset schema.Paths, conv Converter) (object.Object, error) {
+func (t *Tracker) Apply(s *schema.Schema, live object.Object, config map[string]any, m Manager, force bool, reset schema.Paths, conv Converter, defaults func(object.Object)) (object.Object, error) {
 	mem := t.arena()
 	defer t.release(mem)
-	a := applier{tracker: t, mem: mem, schema: s, live: live, config: config, manager: m, reset: reset, conv: conv}
+	a := applier{tracker: t, mem: mem, schema: s, live: live, config: config, manager: m, reset: reset, conv: conv, defaults: defaults}
 	old := list(live)
 	entries, err := decodeEntries(mem, old, old)
 	if err != nil {
@@ -61,6 +62,8 @@ type applier struct {
 	reset   schema.Paths
 	conv    Converter
 	mem     *arena
+
+	defaults func(object.Object) // may be nil
 }
 
 // upgrade applies. To kubectl, fields that kubectl's client-side apply set and nobody changed since are no conflict.
@@ -230,6 +233,9 @@ func (a *applier) finish(entries []entry, self *entry, live, tree map[string]any
 	if err != nil {
 		u := unstructured.Unstructured{Object: a.config}
 		return nil, nil, fmt.Errorf("failed to convert new object (%s) to proper version: unable to convert unstructured object to %v: %w", describe(&u), u.GroupVersionKind(), err)
+	}
+	if a.defaults != nil {
+		a.defaults(out)
 	}
 	return out, entries, nil
 }

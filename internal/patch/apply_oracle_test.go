@@ -155,7 +155,7 @@ func TestApplyOracle(t *testing.T) {
 						}
 					}
 					before, config0 := live.DeepCopyObject(), toJSON(t, tree)
-					got, err := tracker.Apply(s, live, tree, m, force, reset, nil)
+					got, err := tracker.Apply(s, live, tree, m, force, reset, nil, nil)
 					if !reflect.DeepEqual(before, live) || toJSON(t, tree) != config0 {
 						t.Fatal("the arguments have changed")
 					}

@@ -122,7 +122,7 @@ func BenchmarkApply(b *testing.B) {
 	kind := gvkschema.GroupVersionKind{Version: "v1", Kind: "Pod"}
 	tracker, s, m := NewTracker(), kindSchema(kind), Manager{Name: "a", APIVersion: "v1", Time: metav1.NewTime(time.Now())}
 	live := newOf(b, kind)
-	first, err := tracker.Apply(s, live, config, m, false, nil, nil)
+	first, err := tracker.Apply(s, live, config, m, false, nil, nil, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func BenchmarkApply(b *testing.B) {
 	b.Run("pod/ours", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := tracker.Apply(s, first, config, m, false, nil, nil); err != nil {
+			if _, err := tracker.Apply(s, first, config, m, false, nil, nil, nil); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -147,11 +147,11 @@ func FuzzApply(f *testing.F) {
 		live.SetUID("uid")
 		for _, name := range []string{"a", "b", "kubectl"} {
 			m := Manager{Name: name, APIVersion: "v1", Time: metav1.Unix(1700000000, 0)}
-			out, err := tracker.Apply(s, live, config, m, true, nil, nil)
+			out, err := tracker.Apply(s, live, config, m, true, nil, nil, nil)
 			if err != nil {
 				return
 			}
-			again, err := tracker.Apply(s, out, config, m, false, nil, nil)
+			again, err := tracker.Apply(s, out, config, m, false, nil, nil, nil)
 			if err != nil {
 				t.Fatalf("%s can be applied once, not twice: %v", raw, err)
 			}

@@ -67,7 +67,7 @@ func TestConflictMessages(t *testing.T) {
 			data["other"] = "2"
 		}
 		config := map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "a"}, "data": data}
-		_, err := tracker.Apply(s, live, config, Manager{Name: "x", APIVersion: "v1", Time: at(2)}, false, nil, nil)
+		_, err := tracker.Apply(s, live, config, Manager{Name: "x", APIVersion: "v1", Time: at(2)}, false, nil, nil, nil)
 		if got := errText(err); got != c.want {
 			t.Errorf("got\n%s\nwant\n%s", got, c.want)
 		}
@@ -95,7 +95,7 @@ func TestConcurrent(t *testing.T) {
 					return
 				}
 				results[i] = fieldsOf(next)
-				if out, err := tracker.Apply(kindSchema(podKind), next, map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"labels": map[string]any{"n": "y"}}}, Manager{Name: "o", APIVersion: "v1"}, true, nil, nil); err != nil {
+				if out, err := tracker.Apply(kindSchema(podKind), next, map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"labels": map[string]any{"n": "y"}}}, Manager{Name: "o", APIVersion: "v1"}, true, nil, nil, nil); err != nil {
 					results[i] = err.Error()
 					return
 				} else {

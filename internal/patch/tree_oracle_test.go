@@ -397,7 +397,7 @@ func TestTreeOracle(t *testing.T) {
 				}
 			}
 			if apply {
-				got, gotErr = tracker.Apply(s, live, sent.Object, m, force, paths, conv)
+				got, gotErr = tracker.Apply(s, live, sent.Object, m, force, paths, conv, nil)
 			} else {
 				next := sent.DeepCopy()
 				if err := tracker.Update(s, live, next, m, paths, conv); err != nil {

@@ -21,10 +21,20 @@ func (r *Resource) Of(kind schema.GroupVersionKind) *Version {
 	return nil
 }
 
-// Convert turns an object of one version into another of the same resource. Where no version says how, the two
-// have the same fields, and the object is written down in one and read in the other. What comes back may share parts
-// with obj, which stays as it is if it is a struct; a tree must not be used afterwards.
+// Convert turns an object of one version into another of the same resource, with what the other one knows: see Translate.
 func Convert(ctx context.Context, obj object.Object, from, to *Version) (object.Object, error) {
+	out, err := Translate(ctx, obj, from, to)
+	if err == nil && from != to && to.Prune != nil {
+		_, err = to.Prune(out, false)
+	}
+	return out, err
+}
+
+// Translate turns an object of one version into another of the same resource. Where no version says how, the two
+// have the same fields, and the object is written down in one and read in the other. What comes back may share parts
+// with obj, which stays as it is if it is a struct; a tree must not be used afterwards. What comes back of a custom
+// object may have fields that the other version does not know.
+func Translate(ctx context.Context, obj object.Object, from, to *Version) (object.Object, error) {
 	if from == to {
 		return obj, nil
 	}
@@ -69,7 +79,7 @@ func convertTree(ctx context.Context, u *unstructured.Unstructured, from, to *Ve
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, obj); err != nil {
 		return nil, err
 	}
-	out, err := Convert(ctx, obj, from, to)
+	out, err := Translate(ctx, obj, from, to)
 	if err != nil {
 		return nil, err
 	}

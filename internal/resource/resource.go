@@ -210,7 +210,7 @@ type Version struct {
 	// FieldError is what is said about a field selector that the kind does not have; nil: the usual words. See
 	// Resource.CheckField.
 	FieldError func(label string) string
-	// Convert turns objects of this version into another one; nil: only apiVersion differs.
+	// Convert turns objects of this version into another one; nil: only apiVersion differs. They are not pruned yet.
 	Convert func(ctx context.Context, objs []object.Object, to string) ([]object.Object, error)
 	// Remote says that Convert leaves the process: it is given many objects at once, of any version of the resource, and
 	// what it makes of them is kept.

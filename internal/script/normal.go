@@ -26,6 +26,7 @@ type normaliser struct {
 	counts    map[string]int    // by class
 	generated []*regexp.Regexp  // names made from a generateName
 	unordered bool              // causes are sorted
+	hook      *strings.Replacer // of what tells of the run's webhook; nil: there is none
 }
 
 func newNormaliser(written string) *normaliser {
@@ -79,6 +80,9 @@ func (n *normaliser) text(s string) string {
 			}
 			return f(m)
 		}
+	}
+	if n.hook != nil {
+		s = n.hook.Replace(s)
 	}
 	for _, p := range n.generated {
 		s = p.ReplaceAllStringFunc(s, keep(func(m string) string { return m[:len(m)-5] + n.id("generated", m) }))

@@ -49,7 +49,14 @@ func (s *Script) Run(ctx context.Context, t Target) (answers []Answer, err error
 		normal:  newNormaliser(s.written()),
 	}
 	r.normal.unordered = s.Unordered
+	if strings.Contains(s.written(), "{{hook}}") {
+		r.hook = startHook()
+		r.normal.hook = r.hook.names()
+	}
 	defer func() {
+		if r.hook != nil {
+			defer r.hook.server.Close() // what is cleaned up may have to be converted
+		}
 		cancel() // ends watches that are still open
 		clean, stop := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer stop()
@@ -89,6 +96,7 @@ type run struct {
 	headers map[string]http.Header
 	watches map[string]*watch
 	normal  *normaliser
+	hook    *hook    // nil: the script has none
 	created []string // paths, in order of creation
 	spaces  []string // namespaces that the run made
 }
@@ -225,6 +233,8 @@ func (r *run) value(name string) (string, error) {
 	switch {
 	case name == "name", name == "ns":
 		return r.script.Name, nil
+	case name == "hook", name == "hookCA":
+		return r.hookValue(name)
 	case name == "ns2":
 		return r.script.Name + "-2", nil
 	case strings.HasPrefix(name, "repeat:"):

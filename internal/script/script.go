@@ -42,10 +42,11 @@
 // {{resp1.metadata.uid}} is taken from the answer of an earlier step, and so is
 // {{resp1.header.ETag}};
 // {{name}} and {{ns}} are the script's name, {{ns2}} is a second namespace, and
-// {{repeat:TEXT:N}} is TEXT, N times. Namespaces that a script mentions in this
-// way are there when it starts; they, and what the script created, are gone when
-// it has ended. So one server can be asked all scripts, one after the other or
-// at once.
+// {{repeat:TEXT:N}} is TEXT, N times; {{hook}} and {{hookCA}} say where a
+// conversion webhook is to be found (hook.go). Namespaces that a script mentions
+// in this way are there when it starts; they, the webhook, and what the script
+// created, are gone when it has ended. So one server can be asked all scripts,
+// one after the other or at once.
 //
 // A file "crdN" is a CustomResourceDefinition, in YAML or JSON, that is no part of the conversation itself: it is created
 // where it stands, and what follows comes when the server has established it and serves all of its versions.
