@@ -32,7 +32,6 @@ type asked struct {
 
 var (
 	verbs = []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}
-	reads = verbs[:3]
 	// codes are those that the API promises for an object's verbs.
 	codes   = []string{"200", "201", "400", "401", "403", "404", "405", "406", "409", "410", "413", "415", "422", "429", "500", "503", "504"}
 	patches = map[string]string{

@@ -94,7 +94,6 @@ type aggregatedJSON struct {
 
 // form is the document of /apis or of /api.
 type form struct {
-	core  bool
 	etag  string
 	parts [][]byte // of its JSON
 	gzip  pieces   // the same
