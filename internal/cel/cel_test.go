@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/pintle-io/pintle/internal/cel"
+	"github.com/pintle-io/pintle/internal/corpus"
 	"github.com/pintle-io/pintle/internal/schema"
 )
 
@@ -152,6 +153,7 @@ func FuzzRule(f *testing.F) {
 	for text := range strings.Lines(fuzzSeeds) {
 		f.Add(strings.TrimSpace(text), `{"i": 1, "s": "a", "l": ["a"], "m": {"k": "v"}, "x": {"y": 1}}`)
 	}
+	corpus.Add(f)
 	f.Fuzz(func(t *testing.T, rule, object string) {
 		quoted, _ := json.Marshal(rule)
 		doc := `{"type": "object", "properties": {"i": {"type": "integer"}, "s": {"type": "string", "maxLength": 10},

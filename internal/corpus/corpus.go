@@ -20,7 +20,7 @@ import (
 	"testing"
 )
 
-// Add adds the inputs of the target's pack, if there is one. They must be of the target's types, which are []byte, string or
+// Add adds the inputs of the target's pack, if there is one. They must be of the target's types, which are []byte, string, bool or
 // int64.
 func Add(f *testing.F) {
 	f.Helper()
@@ -73,6 +73,8 @@ func parse(text string) (values []any, err error) {
 			var s string
 			s, err = strconv.Unquote(literal)
 			v = []byte(s)
+		case "bool":
+			v, err = strconv.ParseBool(literal)
 		case "int64":
 			v, err = strconv.ParseInt(literal, 10, 64)
 		default:

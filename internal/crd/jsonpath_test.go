@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"k8s.io/client-go/util/jsonpath"
+
+	"github.com/pintle-io/pintle/internal/corpus"
 )
 
 var sample = map[string]any{
@@ -114,6 +116,7 @@ func FuzzPath(f *testing.F) {
 	for _, p := range paths {
 		f.Add(p, `{"spec":{"a":"x","list":["p",2,null]},"status":{"conditions":[{"type":"Ready","status":"True"}]}}`)
 	}
+	corpus.Add(f)
 	f.Fuzz(func(t *testing.T, text, tree string) {
 		var m map[string]any
 		if json.Unmarshal([]byte(tree), &m) != nil || strings.Contains(text, "..") || len(text) > 200 {

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/pintle-io/pintle/internal/corpus"
 	"github.com/pintle-io/pintle/internal/object"
 )
 
@@ -19,6 +20,7 @@ func FuzzCustom(f *testing.F) {
 		f.Add([]byte(widgetSchema), []byte(obj), obj == "")
 	}
 	f.Add([]byte(`{"items":{"default":1},"properties":{"a":{"additionalProperties":false},"metadata":{"default":{"name":1}}},"not":{"anyOf":[{"enum":[null]}]},"multipleOf":0}`), []byte(`{"a":{"b":[null]}}`), true)
+	corpus.Add(f)
 	f.Fuzz(func(t *testing.T, doc, in []byte, preserve bool) {
 		c, err := Compile(doc, preserve)
 		if err != nil {

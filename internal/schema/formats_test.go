@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"k8s.io/kube-openapi/pkg/validation/strfmt"
+
+	"github.com/pintle-io/pintle/internal/corpus"
 )
 
 var formatSamples = []string{
@@ -53,6 +55,7 @@ func FuzzFormats(f *testing.F) {
 	for _, s := range formatSamples {
 		f.Add(s)
 	}
+	corpus.Add(f)
 	f.Fuzz(func(t *testing.T, s string) {
 		for name, f := range formats() {
 			if want := strfmt.Default.Validates(name, s); f.check(s) != want {

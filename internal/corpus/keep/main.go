@@ -1,4 +1,4 @@
-// Command keep packs what `go test -fuzz` has found into the packages' testdata, see package corpus.
+// Command keep adds what `go test -fuzz` has found to the packs in the packages' testdata, see package corpus.
 //
 //	go run ./internal/corpus/keep "$(go env GOCACHE)/fuzz/github.com/pintle-io/pintle"
 //
@@ -8,8 +8,10 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,7 +45,6 @@ func keep(root string) error {
 		if err != nil {
 			return err
 		}
-		slices.Sort(files)
 		if err := pack(filepath.Join(pkg, "testdata", "corpus", filepath.Base(dir)+".zip"), files); err != nil {
 			return err
 		}
@@ -52,19 +53,35 @@ func keep(root string) error {
 	return nil
 }
 
+// pack adds files to those of a pack. Their names are made of what is in them.
 func pack(to string, files []string) error {
-	var b bytes.Buffer
-	w := zip.NewWriter(&b)
+	inputs := map[string][]byte{}
+	switch old, err := zip.OpenReader(to); {
+	case err == nil:
+		defer old.Close()
+		for _, f := range old.File {
+			if inputs[f.Name], err = fs.ReadFile(old, f.Name); err != nil {
+				return err
+			}
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			return err
 		}
-		out, err := w.Create(filepath.Base(file))
+		inputs[filepath.Base(file)] = data
+	}
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, name := range slices.Sorted(maps.Keys(inputs)) {
+		out, err := w.Create(name)
 		if err != nil {
 			return err
 		}
-		if _, err := out.Write(data); err != nil {
+		if _, err := out.Write(inputs[name]); err != nil {
 			return err
 		}
 	}
