@@ -170,15 +170,18 @@ func customResources(ctx context.Context, b *bench, t *target) error {
 	return customObjects(ctx, b, s)
 }
 
-// openAPI fetches the document of all kinds, as clients do that know protobuf, twice.
+// openAPI fetches the document of all kinds, as clients do that know protobuf, and then again.
 func openAPI(ctx context.Context, b *bench, s *server) error {
 	before, _ := s.memory()
-	for _, row := range []string{"openapi-first", "openapi-second"} {
-		if !b.wants(row) {
+	for _, row := range []struct {
+		name  string
+		times int // one alone is less than what the system counts by
+	}{{"openapi-first", 1}, {"openapi-second", 20}} {
+		if !b.wants(row.name) {
 			continue
 		}
 		var bytes int64
-		l, err := s.repeat(ctx, s.h1, 1, call{method: "GET", path: "/openapi/v2", accept: "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"}, &bytes)
+		l, err := s.repeat(ctx, s.h1, row.times, call{method: "GET", path: "/openapi/v2", accept: "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"}, &bytes)
 		if err != nil {
 			return err
 		}
@@ -188,7 +191,7 @@ func openAPI(ctx context.Context, b *bench, s *server) error {
 		after, _ := s.memory()
 		m := listMeasure(l, bytes)
 		m.detail += ", holds " + size(float64(max(after-before, 0))) + " more"
-		b.record(row, s.t, m)
+		b.record(row.name, s.t, m)
 	}
 	return nil
 }

@@ -157,7 +157,7 @@ func (o *OpenAPI) serveDocument(w http.ResponseWriter, r *http.Request, s state,
 		h.Set("Expires", o.now().AddDate(1, 0, 0).Format(time.RFC1123))
 	}
 	doc, made, err := o.doc(s, docKey{e.path, e.hash, protobuf})
-	serve(w, r, doc, made, err)
+	serve(w, r, doc.gzip, doc.plain, made, err)
 }
 
 func (o *OpenAPI) serveV2(w http.ResponseWriter, r *http.Request) {
@@ -173,11 +173,11 @@ func (o *OpenAPI) serveV2(w http.ResponseWriter, r *http.Request) {
 		which = &o.v2[1]
 	}
 	doc, made, err := which.get(o, s)
-	serve(w, r, doc, made, err)
+	serve(w, r, doc.gzip, func() io.ReadSeeker { return which.plain(doc) }, made, err)
 }
 
-// serve sends a document as it is kept to whoever takes gzip.
-func serve(w http.ResponseWriter, r *http.Request, doc pieces, made time.Time, err error) {
+// serve sends a document as it is kept to whoever takes gzip, else plain.
+func serve(w http.ResponseWriter, r *http.Request, gzip, plain func() io.ReadSeeker, made time.Time, err error) {
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -188,9 +188,9 @@ func serve(w http.ResponseWriter, r *http.Request, doc pieces, made time.Time, e
 			w.Header().Add("Vary", "Accept-Encoding")
 		}
 		w.Header().Set("Content-Encoding", "gzip")
-		content = doc.gzip()
+		content = gzip()
 	} else {
-		content = doc.plain()
+		content = plain()
 	}
 	http.ServeContent(w, r, "", made, content)
 }

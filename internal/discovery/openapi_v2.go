@@ -26,6 +26,9 @@ type v2 struct {
 	made  time.Time
 	doc   pieces
 	parts map[documentHash]*v2Part
+	// text is the document as those get it who do not take gzip, once one of them has asked for it: decompressing it costs
+	// more than all else.
+	text []byte
 }
 
 // v2Part is what some groups and versions add to the document.
@@ -61,8 +64,25 @@ func (v *v2) get(o *OpenAPI, s state) (pieces, time.Time, error) {
 		}
 		parts[hash], ordered = part, append(ordered, part)
 	}
-	v.doc, v.hash, v.parts, v.made = m.join(ordered[0], ordered[1:]), s.all, parts, o.now()
+	v.doc, v.hash, v.parts, v.made, v.text = m.join(ordered[0], ordered[1:]), s.all, parts, o.now(), nil
 	return v.doc, v.made, nil
+}
+
+// plain returns the document, decompressed once for all who ask.
+func (v *v2) plain(doc pieces) io.ReadSeeker {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(doc) == 0 || len(v.doc) == 0 || &doc[0] != &v.doc[0] {
+		return doc.plain() // there is a newer one
+	}
+	if v.text == nil {
+		text := make([]byte, doc.size())
+		if _, err := io.ReadFull(doc.plain(), text); err != nil {
+			return doc.plain()
+		}
+		v.text = text
+	}
+	return bytes.NewReader(v.text)
 }
 
 // split says what goes in which part: the first one is all that is built in. Where one of the others ends is seen by

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,6 +110,23 @@ func TestOpenAPIV2Plain(t *testing.T) {
 	}
 	if w := ask(o, "GET", "/openapi/v2", "If-None-Match", plain.Header().Get("ETag")); w.Code != 304 {
 		t.Errorf("again: %d", w.Code)
+	}
+}
+
+// TestOpenAPIV2PlainIsKept: who does not take gzip gets the document from memory, until it is another one.
+func TestOpenAPIV2PlainIsKept(t *testing.T) {
+	o, s := testOpenAPI(), builtinSnapshot(t)
+	o.Snapshot = func() *resource.Snapshot { return s }
+	first := ask(o, "GET", "/openapi/v2").Body.Bytes()
+	kept := o.v2[0].text
+	if again := ask(o, "GET", "/openapi/v2").Body.Bytes(); !bytes.Equal(again, first) || &o.v2[0].text[0] != &kept[0] {
+		t.Errorf("%d bytes, want the same %d", len(again), len(first))
+	}
+	var c resource.Catalog
+	c.Set(slices.Clone(s.Groups[:2]))
+	s = c.Load()
+	if less := ask(o, "GET", "/openapi/v2").Body.Bytes(); len(less) >= len(first) || !bytes.Equal(less, o.v2[0].text) {
+		t.Errorf("%d bytes of two groups, %d of all", len(less), len(first))
 	}
 }
 
