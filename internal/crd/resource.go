@@ -2,6 +2,7 @@ package crd
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -24,6 +25,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/pintle-io/pintle/internal/cache"
+	"github.com/pintle-io/pintle/internal/crd/definition"
 	"github.com/pintle-io/pintle/internal/object"
 	"github.com/pintle-io/pintle/internal/resource"
 	"github.com/pintle-io/pintle/internal/schema"
@@ -84,7 +86,7 @@ func (m *Manager) versionOf(d *document, in *version, rec *cache.Record) (kindVe
 		Group: gvk.Group, Name: gvk.Version, Served: in.Served, Storage: in.Storage, Deprecated: in.Deprecated,
 		Codec:  &object.Codec{Kind: gvk},
 		Origin: fmt.Sprintf("%s/%d", d.Metadata.UID, d.Metadata.Generation),
-		Schema: func() *schema.Schema { return kv.schema().Root },
+		Schema: m.tracked(kv.schema, rec, in.Name, d.preserves()),
 		Restore: func(o object.Object) error {
 			s, tree := kv.schema(), o.(*unstructured.Unstructured)
 			err := s.PruneStored(tree.Object)
@@ -191,6 +193,22 @@ func (m *Manager) lazySchema(rec *cache.Record, version string, preserves bool) 
 		m.cfg.Logger.Error("a custom resource's schema cannot be read", "definition", rec.Key.Name, "version", version, "err", err)
 		c, _ := schema.Compile(nil, true)
 		return c
+	})
+}
+
+// tracked is the schema by which owners are tracked and objects are applied: that of the version, unless it is not
+// structural, which can be so in old definitions that preserve unknown fields.
+func (m *Manager) tracked(of func() *schema.Custom, rec *cache.Record, version string, preserves bool) func() *schema.Schema {
+	if !preserves {
+		return func() *schema.Schema { return of().Root }
+	}
+	return sync.OnceValue(func() *schema.Schema {
+		var s definition.Schema
+		if raw, err := schemaOf(rec, version); err != nil || len(raw) == 0 || json.Unmarshal(raw, &s) == nil && definition.IsStructural(&s) {
+			return of().Root
+		}
+		free, _ := schema.Compile(nil, true)
+		return free.Root
 	})
 }
 

@@ -242,7 +242,7 @@ func (a *attempt) once(ctx context.Context) (res Result, again bool, err error) 
 		}
 	}
 	// Another version's defaults, and those of what the server took out, come when the object is read.
-	whole := storage.Restore == nil || t.Version == storage && !c.Lacking
+	whole := storage.Restore == nil || (convert || t.Version == storage) && !c.Lacking
 	rec := a.table.Prepare(op.Key, value, head, obj, whole)
 	kind := "update"
 	if creating {

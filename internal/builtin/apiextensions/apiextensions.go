@@ -26,6 +26,10 @@ func Resources(resource.Deps) describe.Kinds {
 	served.Codec.StoreJSON, stored.Codec.StoreJSON = true, true
 	served.Convert, stored.Convert = convert, convert
 	served.Default = setDefaults
+	stored.Restore = func(o object.Object) error { // what servers of long ago have left out
+		v1beta1.SetDefaults_CustomResourceDefinition(o.(*v1beta1.CustomResourceDefinition))
+		return nil
+	}
 	r := describe.Kind{
 		Plural: "customresourcedefinitions", Kind: "CustomResourceDefinition", Short: []string{"crd", "crds"}, Cluster: true,
 		Categories: []string{"api-extensions"}, Conditional: true, AnyFinalizer: true, Prefix: "apiextensions.k8s.io/customresourcedefinitions",
