@@ -173,7 +173,7 @@ func (c *compiler) shared(s *Schema) *Schema {
 
 // sameLeaf compares what a leaf can have.
 func (s *Schema) sameLeaf(o *Schema) bool {
-	return s.Type == o.Type && s.Format == o.Format && s.Items == o.Items && s.Limits.equal(o.Limits) && s.ListType == o.ListType && s.Atomic == o.Atomic &&
+	return s.Type == o.Type && s.Said == o.Said && s.Format == o.Format && s.Items == o.Items && s.Limits.equal(o.Limits) && s.ListType == o.ListType && s.Atomic == o.Atomic &&
 		s.Declared == o.Declared && s.Nullable == o.Nullable && s.PreserveUnknown == o.PreserveUnknown && s.KeepUnknown == o.KeepUnknown &&
 		slices.Equal(s.Keys, o.Keys) && slices.Equal(s.Required, o.Required)
 }
