@@ -58,7 +58,37 @@ func validate(ctx context.Context, c *resource.Change, kind schema.GroupKind) er
 	if len(errs) == 0 {
 		return nil
 	}
-	return apierrors.NewInvalid(kind, c.New.GetName(), errs)
+	return invalid(kind, c.New.GetName(), errs)
+}
+
+// invalid is apierrors.NewInvalid, which copies all that is said already for each finding more.
+func invalid(kind schema.GroupKind, name string, errs field.ErrorList) *apierrors.StatusError {
+	if len(errs) < 100 {
+		return apierrors.NewInvalid(kind, name, errs)
+	}
+	out := apierrors.NewInvalid(kind, name, nil)
+	causes := make([]metav1.StatusCause, len(errs))
+	said := make(map[string]bool, len(errs))
+	var all strings.Builder
+	for i, e := range errs {
+		body := e.ErrorBody()
+		causes[i] = metav1.StatusCause{Type: metav1.CauseType(e.Type), Message: body, Field: e.Field}
+		text := e.Field + ": " + body // as its Error
+		if said[text] {
+			continue
+		}
+		if said[text] = true; len(said) > 1 {
+			all.WriteString(", ")
+		}
+		all.WriteString(text)
+	}
+	out.ErrStatus.Details.Causes = causes
+	if text := all.String(); len(said) == 1 {
+		out.ErrStatus.Message += ": " + text
+	} else {
+		out.ErrStatus.Message += ": [" + text + "]"
+	}
+	return out
 }
 
 // same says whether an update leaves alone what the rules of updates are about. An object that is being deleted is

@@ -2,6 +2,7 @@ package object
 
 import (
 	"bytes"
+	"errors"
 	"reflect"
 	"strings"
 
@@ -118,6 +119,9 @@ func (c *Codec) decodeTree(e Encoding, data []byte, strict bool) (Object, []stri
 
 // decodeSlow is the reference's own way, for what is unusual or wrong.
 func decodeSlow(e Encoding, data []byte, kind schema.GroupVersionKind, into runtime.Object, strict bool) (warnings []string, err error) {
+	if _, tree := into.(*unstructured.Unstructured); !tree && (e == JSON || e == YAML) && !shallow(data) {
+		return nil, &DecodeError{Err: errTooDeep, Kind: kind}
+	}
 	got, found, err := machinery(e, only{kind, into}, strict).Decode(data, &kind, into)
 	if strictErr, ok := runtime.AsStrictDecodingError(err); ok && got != nil {
 		warnings, err = texts(strictErr.Errors()), nil
@@ -136,6 +140,33 @@ func decodeSlow(e Encoding, data []byte, kind schema.GroupVersionKind, into runt
 		into.GetObjectKind().SetGroupVersionKind(kind)
 	}
 	return warnings, nil
+}
+
+// maxSlow bounds the slow way in bytes times depth: of schemas, it reads what is below a list or map anew on each level.
+const maxSlow = 1 << 28
+
+var errTooDeep = errors.New("the document is too deep to say what is unusual about it")
+
+// shallow says whether a document can be read the slow way in reasonable time.
+func shallow(data []byte) bool {
+	depth, deepest, inString := 0, 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case inString:
+			if c == '\\' {
+				i++
+			}
+			inString = c != '"'
+		case c == '"':
+			inString = true
+		case c == '{' || c == '[':
+			depth++
+			deepest = max(deepest, depth)
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return deepest > maxDepth || deepest*len(data) <= maxSlow // too deep is seen at once
 }
 
 // DecodeKind reads only which kind the bytes say they are; both may be empty. The error's text is the decoder's.

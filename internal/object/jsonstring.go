@@ -137,8 +137,8 @@ func (c *compacter) space() {
 	}
 }
 
-// maxDepth bounds recursion; what is deeper takes the slow way.
-const maxDepth = 200
+// maxDepth is how deep the reference reads. What is deeper takes the slow way, to hear so.
+const maxDepth = 10000
 
 func (c *compacter) peek() byte {
 	if c.at < len(c.src) {

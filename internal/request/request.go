@@ -8,6 +8,7 @@ package request
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -38,14 +39,29 @@ type Request struct {
 	Now time.Time
 	// Warnings are sent as Warning headers (RFC 7234, code 299), in order, without duplicates.
 	Warnings []string
+	warned   map[string]struct{} // the warnings, when they are many
 }
+
+// fewWarnings are looked through faster than they are hashed.
+const fewWarnings = 16
 
 // Warn adds a warning for the client.
 func (r *Request) Warn(text string) {
-	for _, w := range r.Warnings {
-		if w == text {
+	if len(r.Warnings) < fewWarnings {
+		if slices.Contains(r.Warnings, text) {
 			return
 		}
+	} else {
+		if r.warned == nil {
+			r.warned = map[string]struct{}{}
+			for _, w := range r.Warnings {
+				r.warned[w] = struct{}{}
+			}
+		}
+		if _, ok := r.warned[text]; ok {
+			return
+		}
+		r.warned[text] = struct{}{}
 	}
 	r.Warnings = append(r.Warnings, text)
 }

@@ -108,12 +108,24 @@ func (f *finding) orEqual() string {
 	return "or equal to "
 }
 
+// maxTold is how much is told of what is wrong with an object, in bytes. Each value that is none of an enum is told with
+// all of the enum: without a bound a megabyte of those would fill the memory.
+const maxTold = 16 << 20
+
 // fieldErrors makes the findings those of a field at path. Findings of one text are one.
 func fieldErrors(path *field.Path, found []finding) field.ErrorList {
 	out := make(field.ErrorList, 0, len(found))
 	seen := make(map[string]bool, len(found))
+	told := 0
 	for i := range found {
+		if told > maxTold {
+			break
+		}
 		text := found[i].text()
+		told += len(text)
+		if v, ok := found[i].value.(string); ok {
+			told += len(v)
+		}
 		if !seen[text] {
 			seen[text] = true
 			out = append(out, found[i].fieldError(path, text))
