@@ -2,12 +2,20 @@ package pintle_test
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	v1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/pintle-io/pintle/pintletest"
@@ -77,7 +85,25 @@ func TestMetricsAreTheReferences(t *testing.T) {
 	ask("GET", "/api/v1/namespaces/a/endpoints", "")
 	ask("GET", "/healthz", "")
 	ask("GET", "/api/v1/namespaces?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=1", "")
+	// Conversions by a webhook: one that is well, and one that is refused.
+	ask("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", convertedDefinition(t))
+	ask("POST", "/apis/example.com/v1/things", `{"apiVersion":"example.com/v1","kind":"Thing","metadata":{"name":"good"}}`)
+	err := client.Post().RequestURI("/apis/example.com/v1/things").SetHeader("Content-Type", "application/json").
+		Body([]byte(`{"apiVersion":"example.com/v1","kind":"Thing","metadata":{"name":"bad"}}`)).Do(t.Context()).Error()
+	if err == nil || !strings.Contains(err.Error(), "bad things are refused") {
+		t.Error(err)
+	}
 	text := ask("GET", "/metrics", "")
+	for _, want := range []string{
+		`apiserver_crd_conversion_webhook_duration_seconds_count{crd_name="things.example.com",from_version="v1",succeeded="false",to_version="v2"} 1`,
+		`apiserver_crd_conversion_webhook_duration_seconds_bucket{crd_name="things.example.com",from_version="v1",succeeded="true",to_version="v2",le="16.384"} `,
+		`apiserver_conversion_webhook_request_total{failure_type="conversion_webhook_malformed_response_failure",result="failure"} 1`,
+		`apiserver_conversion_webhook_duration_seconds_bucket{failure_type="",result="success",le="0.01"} `,
+	} {
+		if !strings.Contains(text, "\n"+want) {
+			t.Errorf("no %s", want)
+		}
+	}
 	got := familiesOf(t, text)
 	want := map[string]family{}
 	facts, err := os.ReadFile("internal/metric/testdata/reference.txt")
@@ -102,4 +128,34 @@ func TestMetricsAreTheReferences(t *testing.T) {
 	if len(got) < 30 {
 		t.Errorf("%d families:\n%s", len(got), text)
 	}
+}
+
+// convertedDefinition is a definition of two versions whose webhook converts all but what is called bad.
+func convertedDefinition(t *testing.T) string {
+	hook := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var review v1.ConversionReview
+		if err := json.NewDecoder(r.Body).Decode(&review); err != nil {
+			t.Error(err)
+		}
+		answer := &v1.ConversionResponse{UID: review.Request.UID, Result: metav1.Status{Status: metav1.StatusSuccess}}
+		for _, o := range review.Request.Objects {
+			if bytes.Contains(o.Raw, []byte(`"name":"bad"`)) {
+				answer.Result = metav1.Status{Status: metav1.StatusFailure, Message: "bad things are refused"}
+			}
+			for _, version := range []string{"example.com/v1", "example.com/v2"} {
+				o.Raw = bytes.ReplaceAll(o.Raw, []byte(`"`+version+`"`), []byte(`"`+review.Request.DesiredAPIVersion+`"`))
+			}
+			answer.ConvertedObjects = append(answer.ConvertedObjects, o)
+		}
+		review.Request, review.Response = nil, answer
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(review)
+	}))
+	t.Cleanup(hook.Close)
+	bundle := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: hook.Certificate().Raw})
+	schema := `"schema":{"openAPIV3Schema":{"type":"object"}}`
+	return `{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"things.example.com"},"spec":{"group":"example.com",
+		"scope":"Cluster","names":{"plural":"things","kind":"Thing"},"versions":[{"name":"v1","served":true,"storage":false,` + schema + `},
+		{"name":"v2","served":true,"storage":true,` + schema + `}],"conversion":{"strategy":"Webhook","webhook":{"conversionReviewVersions":["v1"],
+		"clientConfig":{"url":"` + hook.URL + `","caBundle":"` + base64.StdEncoding.EncodeToString(bundle) + `"}}}}}`
 }

@@ -179,7 +179,7 @@ func New(c Config) (_ *Server, err error) {
 		Observe: observe(metrics), FreshWait: c.freshWait,
 	})
 
-	s.crds = crd.New(crd.Config{Engine: s.engine, Catalog: s.catalog, Builtin: groups, Schemas: schemas, NewUID: c.NewUID, Clock: c.Clock, Logger: c.Logger})
+	s.crds = crd.New(crd.Config{Engine: s.engine, Catalog: s.catalog, Builtin: groups, Schemas: schemas, NewUID: c.NewUID, Clock: c.Clock, Logger: c.Logger, Metrics: metrics})
 
 	// Who we are, and the port.
 	serviceIP := c.ServiceCIDR.Addr().Next()

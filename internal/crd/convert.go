@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	v1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1beta1"
@@ -23,6 +25,7 @@ import (
 // converter turns the objects of one CustomResourceDefinition from any of its versions into any other: by their
 // apiVersion alone, or by a webhook.
 type converter struct {
+	name     string // of the definition
 	group    string
 	versions []string // apiVersions
 	hook     *webhook // nil: strategy None
@@ -33,7 +36,7 @@ type converter struct {
 // newConverter reads a definition. The converter holds its share of a webhook's connections until it is closed: close
 // the one of the old definition after the one of the new is made, and they are kept.
 func newConverter(crd *v1.CustomResourceDefinition, hooks *webhooks) (*converter, error) {
-	c := &converter{group: crd.Spec.Group, newUID: hooks.newUID}
+	c := &converter{name: crd.Name, group: crd.Spec.Group, newUID: hooks.newUID}
 	for _, v := range crd.Spec.Versions {
 		c.versions = append(c.versions, crd.Spec.Group+"/"+v.Name)
 	}
@@ -113,25 +116,63 @@ func isEmpty(u *unstructured.Unstructured) bool {
 	return len(u.Object) == 2 && kind && version
 }
 
-// ask has the webhook convert objects, all of them in one review.
+// The ways in which calls of webhooks fail, as they are counted.
+const (
+	callFailure      = "conversion_webhook_call_failure"
+	malformedFailure = "conversion_webhook_malformed_response_failure"
+	partialFailure   = "conversion_webhook_partial_response_failure"
+	invalidFailure   = "conversion_webhook_invalid_converted_object_failure"
+)
+
+// ask has the webhook convert objects, all of them in one review, and counts that.
 func (c *converter) ask(ctx context.Context, in []*unstructured.Unstructured, to string) ([]*unstructured.Unstructured, error) {
+	if c.hook.all.metrics == nil {
+		out, _, err := c.call(ctx, in, to)
+		return out, err
+	}
+	from, began := in[0].GroupVersionKind().Version, time.Now()
+	out, failure, err := c.call(ctx, in, to)
+	took := time.Since(began)
+	if err == nil || failure != "" {
+		c.hook.all.metrics.ConversionWebhook(failure, took)
+	}
+	c.hook.all.metrics.Conversion(c.name, from, to[strings.LastIndexByte(to, '/')+1:], err == nil, took)
+	return out, err
+}
+
+// call is one call of the webhook. failure is empty where it was not called.
+func (c *converter) call(ctx context.Context, in []*unstructured.Unstructured, to string) (out []*unstructured.Unstructured, failure string, err error) {
 	if c.review == "" {
-		return nil, errors.New("no supported conversion review versions")
+		return nil, "", errors.New("no supported conversion review versions")
 	}
 	kind := in[0].GroupVersionKind()
 	uid := c.newUID()
 	body, err := c.request(in, to, uid)
 	if err != nil {
-		return nil, err
+		return nil, "", err
+	}
+	failed := func(failure string, err error) ([]*unstructured.Unstructured, string, error) {
+		return nil, failure, fmt.Errorf("conversion webhook for %v failed: %v", kind, err)
 	}
 	answer, err := c.hook.post(ctx, body)
-	if err == nil {
-		var raw []json.RawMessage
-		if raw, err = c.response(answer, uid); err == nil {
-			return accept(kind, in, raw, to)
-		}
+	if err != nil {
+		return failed(callFailure, err)
 	}
-	return nil, fmt.Errorf("conversion webhook for %v failed: %v", kind, err)
+	got, err := answer.review(schema.GroupVersion{Group: v1.GroupName, Version: c.review})
+	if err != nil {
+		return failed(callFailure, err)
+	}
+	raw, err := c.response(got, uid)
+	if err != nil {
+		return failed(malformedFailure, err)
+	}
+	if len(raw) != len(in) {
+		return nil, partialFailure, fmt.Errorf("conversion webhook for %v returned %d objects, expected %d", kind, len(raw), len(in))
+	}
+	if out, err = accept(kind, in, raw, to); err != nil {
+		return nil, invalidFailure, err
+	}
+	return out, "", nil
 }
 
 // request writes the review. What is stored holds no resourceVersion yet, or no longer: webhooks do not see it.
@@ -167,11 +208,7 @@ type review struct {
 }
 
 // response checks an answer, and takes the objects out of it.
-func (c *converter) response(answer *answer, uid types.UID) ([]json.RawMessage, error) {
-	got, err := answer.review(schema.GroupVersion{Group: v1.GroupName, Version: c.review})
-	if err != nil {
-		return nil, err
-	}
+func (c *converter) response(got *review, uid types.UID) ([]json.RawMessage, error) {
 	r, strict := got.Response, c.review == v1.SchemeGroupVersion.Version // v1beta1 has never said whom it answers
 	want := v1.SchemeGroupVersion.WithKind("ConversionReview")
 	switch {
@@ -193,9 +230,6 @@ func (c *converter) response(answer *answer, uid types.UID) ([]json.RawMessage, 
 // words are those for one object even where there are many: the reference reads lists object by object, so it is what
 // its clients see.
 func accept(kind schema.GroupVersionKind, in []*unstructured.Unstructured, raw []json.RawMessage, to string) ([]*unstructured.Unstructured, error) {
-	if len(raw) != len(in) {
-		return nil, fmt.Errorf("conversion webhook for %v returned %d objects, expected %d", kind, len(raw), len(in))
-	}
 	gv, err := schema.ParseGroupVersion(to)
 	if err != nil {
 		return nil, err

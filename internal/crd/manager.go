@@ -35,6 +35,14 @@ type Config struct {
 	NewUID  func() types.UID // of conversion reviews
 	Clock   func() time.Time
 	Logger  *slog.Logger
+	Metrics Metrics // nil: nobody counts
+}
+
+// Metrics count conversions by webhooks.
+type Metrics interface {
+	Conversion(crd, from, to string, succeeded bool, took time.Duration)
+	// ConversionWebhook counts a call. failure is empty, or one of a few words.
+	ConversionWebhook(failure string, took time.Duration)
 }
 
 // Manager serves what CustomResourceDefinitions define.
@@ -71,6 +79,7 @@ func New(c Config) *Manager {
 	m := &Manager{cfg: c, crds: row, started: make(chan struct{}), defs: map[string]*entry{}, byGroup: map[string]map[string]*entry{},
 		groups: map[string]resource.Group{}}
 	m.webhooks = newWebhooks(m, c.NewUID)
+	m.webhooks.metrics = c.Metrics
 	return m
 }
 

@@ -50,6 +50,7 @@ const (
 type webhooks struct {
 	resolver Resolver
 	newUID   func() types.UID
+	metrics  Metrics // nil: nobody counts
 
 	mu    sync.Mutex
 	known map[string]*webhook // by their client configuration

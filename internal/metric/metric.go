@@ -36,6 +36,8 @@ var (
 	bodyBuckets     = linear(50000, 100000, 31)
 	filterBuckets   = []float64{0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 5, 10, 15, 30}
 	listBuckets     = []float64{0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 4, 6, 8, 10, 15, 20, 30, 45, 60}
+	hookBuckets     = []float64{0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 45, 60}
+	convertBuckets  = exponential(0.001, 2, 15)
 	storeBuckets    = []float64{0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60}
 )
 
@@ -69,6 +71,8 @@ type Metrics struct {
 	lists       family[groupResource, listSeries]
 	watchLists  family[watchList, histogram]
 	deprecated  family[deprecated, counter]
+	conversions family[conversion, histogram]
+	webhooks    family[string, histogram] // of conversions, by how they failed
 	filters     [filters]*histogram
 
 	mu     sync.Mutex
@@ -309,6 +313,23 @@ type deprecated struct{ group, version, resource, subresource string }
 // Deprecated notes that a deprecated API was asked for.
 func (m *Metrics) Deprecated(group, version, resource, subresource string) {
 	m.deprecated.get(deprecated{group, version, resource, subresource}, deprecated{}, newCounter).n.Store(1)
+}
+
+type conversion struct {
+	crd, from, to string
+	succeeded     bool
+}
+
+// Conversion notes that objects of a CustomResourceDefinition went from one version to another by way of a webhook, or
+// failed to.
+func (m *Metrics) Conversion(crd, from, to string, succeeded bool, took time.Duration) {
+	k := conversion{crd, from, to, succeeded}
+	m.conversions.get(k, conversion{succeeded: succeeded}, func() *histogram { return newHistogram(convertBuckets) }).observe(took.Seconds())
+}
+
+// ConversionWebhook notes a call of a conversion webhook. failure says what became of it; nothing if it was well.
+func (m *Metrics) ConversionWebhook(failure string, took time.Duration) {
+	m.webhooks.get(failure, "", func() *histogram { return newHistogram(hookBuckets) }).observe(took.Seconds())
 }
 
 type gvr struct{ group, version, resource string }

@@ -45,6 +45,9 @@ func (m *Metrics) WriteText(w io.Writer) error {
 		{"apiserver_cache_list_fetched_objects_total", "counter", "[ALPHA] Number of objects read from watch cache in the course of serving a LIST request", m.listSamples((*listSeries).lookedAt, "index", "")},
 		{"apiserver_cache_list_returned_objects_total", "counter", "[ALPHA] Number of objects returned for a LIST request from watch cache", m.listSamples((*listSeries).returnedOf)},
 		{"apiserver_cache_list_total", "counter", "[ALPHA] Number of LIST requests served from watch cache", m.listSamples((*listSeries).listsOf, "index", "")},
+		{"apiserver_conversion_webhook_duration_seconds", "histogram", "[ALPHA] How long calls of conversion webhooks took, by result and type of failure.", m.webhookSamples},
+		{"apiserver_conversion_webhook_request_total", "counter", "[ALPHA] Calls of conversion webhooks, by result and type of failure.", m.webhookTotalSamples},
+		{"apiserver_crd_conversion_webhook_duration_seconds", "histogram", "[ALPHA] How long conversions by webhooks took in seconds, by definition and versions.", m.conversionSamples},
 		{"apiserver_longrunning_requests", "gauge", "[STABLE] Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope and component. Not all requests are tracked this way.", m.longRunningSamples},
 		{"apiserver_request_aborts_total", "counter", "[ALPHA] Number of requests which apiserver aborted possibly due to a timeout, for each group, version, verb, resource, subresource and scope", m.abortedSamples},
 		{"apiserver_request_body_size_bytes", "histogram", "[ALPHA] Apiserver request body size in bytes broken out by resource and verb.", m.bodySamples},
@@ -242,6 +245,34 @@ func (m *Metrics) watchListSamples() []sample {
 	return collect(&m.watchLists, func(k watchList, h *histogram) []sample {
 		return h.samples(pairs{"group", k.group, "resource", k.resource, "scope", k.scope, "version", k.version}, 0)
 	})
+}
+
+func (m *Metrics) conversionSamples() []sample {
+	return collect(&m.conversions, func(k conversion, h *histogram) []sample {
+		return h.samples(pairs{"crd_name", k.crd, "from_version", k.from, "succeeded", strconv.FormatBool(k.succeeded), "to_version", k.to}, 0)
+	})
+}
+
+func (m *Metrics) webhookSamples() []sample {
+	return collect(&m.webhooks, func(failure string, h *histogram) []sample { return h.samples(webhookPairs(failure), 0) })
+}
+
+func (m *Metrics) webhookTotalSamples() []sample {
+	return collect(&m.webhooks, func(failure string, h *histogram) []sample {
+		total := uint64(0)
+		for i := range h.counts {
+			total += h.counts[i].Load()
+		}
+		return []sample{{labels: webhookPairs(failure), value: float64(total)}}
+	})
+}
+
+func webhookPairs(failure string) pairs {
+	result := "success"
+	if failure != "" {
+		result = "failure"
+	}
+	return pairs{"failure_type", failure, "result", result}
 }
 
 func (m *Metrics) deprecatedSamples() []sample {

@@ -21,7 +21,8 @@ type Limits struct {
 	// it was written.)
 	Default any
 
-	format *format // what Schema.Format asks for, where it is known
+	format  *format                          // what Schema.Format asks for, where it is known
+	allowed atomic.Pointer[map[any]struct{}] // the scalars of a long Enum, once a value was looked for
 }
 
 // equal compares all but default values.

@@ -27,3 +27,20 @@ func TestFindingsAreBounded(t *testing.T) {
 		t.Errorf("%d findings, %d bytes", len(errs), size)
 	}
 }
+
+// TestLongEnum holds the look into a long enum to that into a short one.
+func TestLongEnum(t *testing.T) {
+	values := []any{"a", "1", "ab", "\x01", "A", int64(1), int64(65), int64(2), 2.0, 2.5, 3.5, true, nil, int64(1) << 40, "\uFFFD", []any{"a"}}
+	for _, allowed := range values {
+		short := &Limits{Enum: []any{allowed}}
+		long := &Limits{Enum: []any{allowed}}
+		for i := range fewAllowed {
+			long.Enum = append(long.Enum, fmt.Sprintf("other%d", i))
+		}
+		for _, v := range values {
+			if short.allows(v) != long.allows(v) {
+				t.Errorf("%v of %v: %v in a short enum", v, allowed, short.allows(v))
+			}
+		}
+	}
+}

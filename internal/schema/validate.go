@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -353,14 +354,54 @@ func (w *checker) enum(s *Schema, v any, path string) {
 	if s.Limits == nil || len(s.Limits.Enum) == 0 {
 		return
 	}
-	for _, e := range s.Limits.Enum {
-		if isEnum(e, v) {
-			return
-		}
+	if s.Limits.allows(v) {
+		return
 	}
 	if w.failed() {
 		w.add(finding{path: path, code: codeEnum, value: v, values: s.Limits.Enum})
 	}
+}
+
+// fewAllowed values are looked through.
+const fewAllowed = 32
+
+// allows says whether a value is one of the enum.
+func (l *Limits) allows(v any) bool {
+	if len(l.Enum) > fewAllowed {
+		switch v := v.(type) {
+		case string:
+			return l.has(v)
+		case int64:
+			return l.has(v) || l.has(float64(v)) || l.has(character(v))
+		}
+	}
+	return slices.ContainsFunc(l.Enum, func(e any) bool { return isEnum(e, v) })
+}
+
+// has says whether a string or number is in the enum as it is.
+func (l *Limits) has(v any) bool {
+	known := l.allowed.Load()
+	if known == nil {
+		set := make(map[any]struct{}, len(l.Enum))
+		for _, e := range l.Enum {
+			switch e.(type) {
+			case string, int64, float64:
+				set[e] = struct{}{}
+			}
+		}
+		known = &set
+		l.allowed.Store(known)
+	}
+	_, ok := (*known)[v]
+	return ok
+}
+
+// character is what Go makes of a number that is converted to a string.
+func character(v int64) string {
+	if int64(rune(v)) == v {
+		return string(rune(v))
+	}
+	return string(utf8.RuneError)
 }
 
 // isEnum says whether a value is, or can be converted by Go to, an allowed one: numbers lose their fraction, and an integer
@@ -372,11 +413,7 @@ func isEnum(allowed, v any) bool {
 		case float64:
 			return float64(v) == e
 		case string:
-			r := rune(utf8.RuneError)
-			if int64(rune(v)) == v {
-				r = rune(v)
-			}
-			return string(r) == e
+			return character(v) == e
 		}
 	case float64:
 		if e, ok := allowed.(int64); ok {
