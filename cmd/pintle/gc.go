@@ -9,33 +9,39 @@ import (
 	"time"
 )
 
+// The heap may grow by a third of what lives before it is collected again, and by 16 MiB at least while there is much to
+// do. Go's own rule, as much again, is too little for a server of a few megabytes, which would collect every few hundred
+// writes, and too much for one that holds stored bytes by the hundred megabytes, which are cheap to mark because they
+// hold no pointers.
+//
+// A burst of work that is over within half a second is not worth as much room, which would stay torn: what lives among what
+// does not keeps pages in use. And a server that has come to rest gives back to the system what it has no use for.
+const (
+	workSlack  = 16 << 20
+	burstSlack = 4 << 20
+	burstFor   = 500 * time.Millisecond
+	restSlack  = 2 << 20 // also what is worth a collection at rest
+)
+
 // At rest is who allocates less than so much in such a time.
 const (
 	restFor   = 500 * time.Millisecond
 	restBytes = 512 << 10
 )
 
-// workSlack is what the heap may grow by before it is collected again: a third of what lives, and more while that is
-// little. Go's own rule, as much again always, is too little for a server of a few megabytes, which would collect
-// every few hundred writes, and too much for one that holds stored bytes by the hundred megabytes, which are cheap to
-// mark because they hold no pointers.
-func workSlack(live uint64) uint64 { return max(live/3, min(max(live/2, 8<<20), 16<<20)) }
-
-// restSlack is the same of a server that has come to rest, so that a little work does not leave much behind. It is also
-// what is worth a collection, to give it back to the system.
-func restSlack(live uint64) uint64 { return max(live/8, 2<<20) }
-
-// tuner is what follows them. A collection begins its look at whether the server rests, which ends when it does: a server
+// tuner follows these rules. A collection begins its look at whether the server rests, which ends when it does: a server
 // in which nothing happens has no timer.
 type tuner struct {
+	now  func() time.Time
 	heap func() heap
 	set  func(percent int) // debug.SetGCPercent
 	free func()            // debug.FreeOSMemory: collects, too
 
 	mu      sync.Mutex
 	percent int
-	allocs  uint64 // when it was last looked at
-	freeing bool   // the next collection is that of free
+	allocs  uint64    // when it was last looked at
+	freeing bool      // the next collection is that of free
+	worksAt time.Time // since when it does not rest; zero: it rests
 	rest    *time.Timer
 }
 
@@ -44,7 +50,7 @@ func tuneGC() {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
-	t := &tuner{heap: readHeap, set: func(percent int) { debug.SetGCPercent(percent) }, free: debug.FreeOSMemory}
+	t := &tuner{now: time.Now, heap: readHeap, set: func(percent int) { debug.SetGCPercent(percent) }, free: debug.FreeOSMemory}
 	t.rest = time.AfterFunc(restFor, t.look)
 	var collected func()
 	collected = func() {
@@ -56,15 +62,22 @@ func tuneGC() {
 
 // collected sets the bound of the next collection.
 func (t *tuner) collected() {
-	h := t.heap()
+	h, now := t.heap(), t.now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.freeing {
 		t.freeing = false
-		t.bound(h.live, restSlack(h.live))
+		t.bound(max(h.live/8, restSlack), h.live)
 		return
 	}
-	t.bound(h.live, workSlack(h.live))
+	if t.worksAt.IsZero() {
+		t.worksAt = now
+	}
+	least := uint64(workSlack)
+	if now.Sub(t.worksAt) < burstFor {
+		least = burstSlack
+	}
+	t.bound(max(h.live/3, least), h.live)
 	t.rest.Reset(restFor)
 }
 
@@ -86,13 +99,16 @@ func (t *tuner) rests(h *heap) bool {
 		t.rest.Reset(restFor)
 		return false
 	}
-	t.bound(h.live, restSlack(h.live))
-	t.freeing = h.spare() >= restSlack(h.live)
+	t.worksAt = time.Time{}
+	slack := max(h.live/8, restSlack)
+	t.bound(slack, h.live)
+	t.freeing = h.spare() >= slack
 	return t.freeing
 }
 
-func (t *tuner) bound(live, slack uint64) {
-	if next := gcPercent(live, slack); next != t.percent {
+// bound tells the runtime by how much a heap of so many live bytes may grow. It takes a smaller one for one of 4 MiB.
+func (t *tuner) bound(slack, live uint64) {
+	if next := int(slack * 100 / max(live, 4<<20)); next != t.percent {
 		t.percent = next
 		t.set(next)
 	}
@@ -115,9 +131,6 @@ func readHeap() heap {
 	metrics.Read(s)
 	return heap{s[0].Value.Uint64(), s[1].Value.Uint64(), s[2].Value.Uint64(), s[3].Value.Uint64()}
 }
-
-// gcPercent says to the runtime by what a heap of so many live bytes may grow. It takes a smaller one for one of 4 MiB.
-func gcPercent(live, slack uint64) int { return int(slack * 100 / max(live, 4<<20)) }
 
 // afterGC calls f once, after the next collection.
 func afterGC(f func()) {
