@@ -2,6 +2,7 @@ package crd
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,6 +23,42 @@ type otherPath struct {
 	*jsonpath.JSONPath
 	loops bool
 	mu    sync.Mutex
+	// How often the path multiplies what it has come to: by what is below (..), by parts of a list, which may be the same
+	// ones (,), and by doing everything once more for each (range).
+	below, parts, ranges int
+}
+
+// maxWalk is how many values of an object a path may come to, about.
+const maxWalk = 100_000
+
+// bearable says whether the library will be done with a tree in reasonable time. It goes as often to a value as there
+// are ways to it.
+func (o *otherPath) bearable(tree map[string]any) bool {
+	if o.below < 2 && o.parts == 0 && o.ranges < 2 {
+		return true // no value is come to more than once
+	}
+	nodes, depth := extent(tree)
+	return float64(nodes)*math.Pow(float64(depth), float64(max(o.below-1, 0)))*math.Pow(2, float64(o.parts))*
+		math.Pow(float64(nodes), float64(max(o.ranges-1, 0))) <= maxWalk
+}
+
+// extent is how many values there are, and how deep they go.
+func extent(v any) (nodes, depth int) {
+	add := func(v any) {
+		n, d := extent(v)
+		nodes, depth = nodes+n, max(depth, d)
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for _, e := range v {
+			add(e)
+		}
+	case []any:
+		for _, e := range v {
+			add(e)
+		}
+	}
+	return nodes + 1, depth + 1
 }
 
 // newJSONPath reads a path that stands in a definition without braces.
@@ -29,7 +66,8 @@ func newJSONPath(text string) (jsonPath, error) {
 	if simple(text) {
 		return jsonPath{text: text}, nil
 	}
-	o := &otherPath{JSONPath: jsonpath.New("path").AllowMissingKeys(true), loops: strings.Contains(text, "range")}
+	o := &otherPath{JSONPath: jsonpath.New("path").AllowMissingKeys(true), loops: strings.Contains(text, "range"),
+		below: strings.Count(text, ".."), parts: strings.Count(text, ","), ranges: strings.Count(text, "range")}
 	if err := o.Parse("{" + text + "}"); err != nil {
 		return jsonPath{}, err
 	}
@@ -45,6 +83,9 @@ func (p jsonPath) first(tree map[string]any) (value any, ok bool) {
 			return nil, false
 		}
 		return f.value, f.any
+	}
+	if !p.other.bearable(tree) {
+		return nil, false
 	}
 	if p.other.loops {
 		p.other.mu.Lock()

@@ -125,3 +125,29 @@ func FuzzPath(f *testing.F) {
 		samePath(t, text, m)
 	})
 }
+
+// TestPathsEnd: a path may lead to a value in so many ways that nobody lives to see its column.
+func TestPathsEnd(t *testing.T) {
+	var deep, lists any = "here", "here"
+	for range 200 {
+		deep, lists = map[string]any{"a": deep}, []any{lists}
+	}
+	tree := map[string]any{"deep": deep, "lists": lists}
+	for _, text := range []string{strings.Repeat("..a", 30), ".lists" + strings.Repeat("[0,0]", 60), strings.Repeat("range ..a}{", 20) + ".b" + strings.Repeat("}{end", 20)} {
+		p, err := newJSONPath(text)
+		if err != nil {
+			t.Errorf("%.20s: %v", text, err)
+		} else if v, ok := p.first(tree); ok {
+			t.Errorf("%.20s: %v", text, v)
+		}
+	}
+	for _, text := range []string{"..a", ".deep..a..a", ".lists[0,0][0,0]"} {
+		p, err := newJSONPath(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := p.first(tree); !ok {
+			t.Errorf("%s leads nowhere", text)
+		}
+	}
+}
