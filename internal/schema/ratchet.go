@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"strconv"
 )
 
 // previous is the old value that a value is correlated with: what did not change may stay wrong. Fields correlate by
@@ -27,14 +28,81 @@ func (p previous) field(s *Schema, name string) previous {
 	return previous{value: v, known: ok}
 }
 
-// element is what an element of a list correlates with; s is the list's node.
-func (p previous) element(s *Schema, v any) previous {
+// elements finds what the elements of a list correlate with; s is the list's node.
+func (p previous) elements(s *Schema) elements {
 	if !p.known || s.ListType != ListMap || s.Elements() == nil {
-		return previous{}
+		return elements{}
 	}
 	old, _ := p.value.([]any)
-	was := elementLike(s, old, v)
+	return elements{s: s, old: old}
+}
+
+// elements are those of an old map list.
+type elements struct {
+	s     *Schema // nil: nothing is known of them
+	old   []any
+	byKey map[any]any // the first of each key, when they are many
+}
+
+// fewElements are looked through.
+const fewElements = 32
+
+// previous is what an element correlates with.
+func (e *elements) previous(v any) previous {
+	if e.s == nil {
+		return previous{}
+	}
+	was := e.like(v)
 	return previous{value: was, known: was != nil}
+}
+
+// like is elementLike for many elements, one after the other.
+func (e *elements) like(v any) any {
+	if len(e.old) <= fewElements || e.s.Type != List || len(e.s.Keys) == 0 {
+		return elementLike(e.s, e.old, v)
+	}
+	if e.byKey == nil {
+		e.byKey = make(map[any]any, len(e.old))
+		for _, w := range e.old {
+			if key := correlationKey(e.s.Keys, w); key != nil {
+				if _, ok := e.byKey[key]; !ok {
+					e.byKey[key] = w
+				}
+			}
+		}
+	}
+	if key := correlationKey(e.s.Keys, v); key != nil {
+		return e.byKey[key]
+	}
+	return nil
+}
+
+// correlationKey is what is equal for elements of the same keys, nil when one is missing.
+func correlationKey(keys []string, v any) any {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return nil
+	}
+	var all []byte
+	for _, k := range keys {
+		x := m[k]
+		if x == nil || !isScalar(x) {
+			return nil
+		}
+		if len(keys) == 1 {
+			return x
+		}
+		switch x := x.(type) {
+		case string:
+			all = strconv.AppendQuote(all, x)
+		case float64:
+			all = fmt.Appendf(all, "%f", x)
+		default:
+			all = fmt.Appendf(all, "%T %v", x, x)
+		}
+		all = append(all, ',')
+	}
+	return string(all)
 }
 
 // elementLike is the first element of a map list that has the keys of v, nil when there is none or a key is missing.
@@ -89,8 +157,9 @@ func equalTo(s *Schema, v, old any) bool {
 		if s.ListType != ListMap {
 			return equal(v, old)
 		}
+		before := elements{s: s, old: old}
 		for _, e := range v {
-			was := elementLike(s, old, e)
+			was := before.like(e)
 			if was == nil || s.Elements() == nil || !equalTo(s.Elements(), e, was) {
 				return false
 			}

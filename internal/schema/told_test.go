@@ -2,6 +2,8 @@ package schema
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -40,6 +42,26 @@ func TestLongEnum(t *testing.T) {
 		for _, v := range values {
 			if short.allows(v) != long.allows(v) {
 				t.Errorf("%v of %v: %v in a short enum", v, allowed, short.allows(v))
+			}
+		}
+	}
+}
+
+// TestManyElements holds the look for an element of a long map list to that in a short one.
+func TestManyElements(t *testing.T) {
+	values := []any{"a", "1", "a,b", `"a"`, int64(1), 1.0, 1.0000001, 1.5, true, nil, []any{}, map[string]any{}}
+	for _, keys := range [][]string{{"k"}, {"k", "l"}} {
+		s := &Schema{Type: List, ListType: ListMap, Keys: keys}
+		var old []any
+		for _, k := range values {
+			for _, l := range values {
+				old = append(old, map[string]any{"k": k, "l": l, "n": len(old)})
+			}
+		}
+		long := elements{s: s, old: append(old, map[string]any{}, "no object")}
+		for _, v := range append(slices.Clone(long.old), nil, map[string]any{"k": "a"}, map[string]any{"k": "b", "l": "a"}) {
+			if got, want := long.like(v), elementLike(s, long.old, v); !reflect.DeepEqual(got, want) {
+				t.Errorf("%v: %v, want %v", v, got, want)
 			}
 		}
 	}

@@ -236,8 +236,9 @@ func runesOver(s string, n int64) bool {
 // elements checks a list.
 func (w *checker) elements(s *Schema, v []any, path string, old previous) (passed int) {
 	if e := s.Elements(); e != nil {
+		before := old.elements(s)
 		for i := range v {
-			passed += w.value(e, v[i], w.indexed(path, i), old.element(s, v[i]))
+			passed += w.value(e, v[i], w.indexed(path, i), before.previous(v[i]))
 		}
 	}
 	if l := s.Limits; l != nil {
