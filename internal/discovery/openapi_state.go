@@ -18,13 +18,12 @@ import (
 	"github.com/pintle-io/pintle/internal/resource"
 )
 
-// state is a snapshot, what documents it has, and when that was found out. It does not change.
+// state is a snapshot, and what documents it has. It does not change.
 type state struct {
 	snapshot *resource.Snapshot
 	list     []*entry // in the snapshot's order
 	byPath   map[string]*entry
 	all      documentHash // of all of them
-	made     time.Time
 }
 
 // entry is a v3 document that can be made.
@@ -53,7 +52,7 @@ func (o *OpenAPI) current() state {
 		o.base = sum[:]
 	}
 	list := entries(s)
-	next := state{snapshot: s, list: list, byPath: make(map[string]*entry, len(list)), made: o.now()}
+	next := state{snapshot: s, list: list, byPath: make(map[string]*entry, len(list))}
 	all := sha512.New()
 	for i, e := range list {
 		if old := o.state.byPath[e.path]; old != nil && slices.EqualFunc(old.rows, e.rows, sameRow) {

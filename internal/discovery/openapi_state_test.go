@@ -1,8 +1,11 @@
 package discovery
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/pintle-io/pintle/internal/resource"
 )
@@ -52,6 +55,32 @@ func TestHashes(t *testing.T) {
 	same.Snapshot = o.Snapshot
 	if same.current().all != after.all {
 		t.Error("another server of the same build has another hash")
+	}
+}
+
+// TestIndexWithinASecond wants a client that saw the index a moment ago to see what has come since.
+func TestIndexWithinASecond(t *testing.T) {
+	s := builtinSnapshot(t)
+	o := testOpenAPI()
+	o.Snapshot = func() *resource.Snapshot { return s }
+	now := time.Now()
+	o.Clock = func() time.Time { return now }
+	ask := func(since string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, openapiRoot, nil)
+		if since != "" {
+			r.Header.Set("If-Modified-Since", since)
+		}
+		w := httptest.NewRecorder()
+		o.ServeHTTP(w, r)
+		return w
+	}
+	first := ask("")
+	var c resource.Catalog
+	c.Set(slices.DeleteFunc(slices.Clone(s.Groups), func(g resource.Group) bool { return g.Name == "policy" }))
+	s = c.Load()
+	second := ask(first.Header().Get("Last-Modified"))
+	if second.Code != http.StatusOK || second.Body.String() == first.Body.String() {
+		t.Errorf("%d: the index of before is still good", second.Code)
 	}
 }
 
