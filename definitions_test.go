@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pintle-io/pintle"
@@ -78,5 +80,47 @@ func startOn(t *testing.T, dir string) func(method, path, body string) (int, str
 			t.Fatal(err)
 		}
 		return resp.StatusCode, string(text)
+	}
+}
+
+// TestDefinitionsLeaveNothing makes, changes and deletes a definition over and over, with objects, watches that nobody ends and
+// webhooks that nobody answers: no goroutine is left of any.
+func TestDefinitionsLeaveNothing(t *testing.T) {
+	ask := startOn(t, t.TempDir())
+	const crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+	cycle := func(i int) {
+		crd := fmt.Sprintf(definition, 0)
+		if i%2 == 0 {
+			crd = strings.Replace(crd, `"scope"`, fmt.Sprintf(`"conversion": {"strategy": "Webhook", "webhook": {"conversionReviewVersions": ["v1"],
+				"clientConfig": {"url": "https://127.0.0.1:1/%d"}}}, "scope"`, i), 1)
+		}
+		if code, body := ask("POST", crds, crd); code != 201 {
+			t.Fatalf("%d %s", code, body)
+		}
+		if code, body := ask("POST", "/apis/example.com/v1/things0", `{"apiVersion": "example.com/v1", "kind": "Thing0", "metadata": {"name": "a"}}`); code != 201 {
+			t.Fatalf("%d %s", code, body)
+		}
+		var watches sync.WaitGroup
+		for range 3 {
+			watches.Go(func() { ask("GET", "/apis/example.com/v1/things0?watch=1&timeoutSeconds=600", "") })
+		}
+		if code, body := ask("DELETE", crds+"/things0.example.com", ""); code != 200 {
+			t.Fatalf("%d %s", code, body)
+		}
+		for code := 0; code != 404; {
+			code, _ = ask("GET", crds+"/things0.example.com", "")
+		}
+		watches.Wait() // they end with what they watch
+	}
+	for i := range 10 {
+		cycle(i)
+	}
+	before := runtime.NumGoroutine()
+	for i := range 60 {
+		cycle(i)
+	}
+	if after := runtime.NumGoroutine(); after > before+20 {
+		all := make([]byte, 1<<20)
+		t.Errorf("%d goroutines, %d before\n%s", after, before, all[:runtime.Stack(all, true)])
 	}
 }
