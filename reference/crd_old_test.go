@@ -125,6 +125,10 @@ func (s *teller) old(plural string) {
 
 	s.tell("PATCH", definition, merge, "", `{"metadata":{"labels":{"a":"b"}}}`)
 	s.tell("PATCH", definition, merge, "", `{"spec":{"names":{"shortNames":["`+plural[:2]+`"]}}}`)
+	s.settled(func() bool {
+		_, answer := s.do("GET", definition, "", "", "")
+		return strings.Count(answer, `"shortNames"`) == 2 // wanted, and accepted
+	}, definition)
 	structural := func() bool {
 		_, answer := s.do("GET", definition, "", "", "")
 		return !strings.Contains(answer, `"type":"NonStructuralSchema"`)
