@@ -247,13 +247,13 @@ func checkObject(t *testing.T, name, doc string, want *oracle, got *schema.Custo
 	}
 	for _, before := range []map[string]any{nil, old} {
 		values, rest := want.validate(obj, before)
-		myValues := got.ValidateValues(obj, before)
+		myValues := got.ValidateValues(t.Context(), obj, before)
 		myRest := got.ValidateRest(context.Background(), obj, before, nil)
 		differs("values", texts(values), texts(myValues))
 		differs("rest", texts(rest), texts(myRest))
 	}
 	if old != nil {
-		differs("status", texts(want.validateStatus(obj, old)), texts(got.ValidateStatusValues(obj, old)))
+		differs("status", texts(want.validateStatus(obj, old)), texts(got.ValidateStatusValues(t.Context(), obj, old)))
 	}
 	return ok
 }

@@ -339,12 +339,12 @@ func (k *kind) validate(ctx context.Context, c *resource.Change) field.ErrorList
 		ctx = schema.WithWarnings(ctx, c.Req.Warn)
 	}
 	if c.Sub != nil && c.Sub.Name == "status" {
-		errs := append(s.ValidateStatusValues(obj, old), scaleStatusErrors(v.scale, obj)...)
+		errs := append(s.ValidateStatusValues(ctx, obj, old), scaleStatusErrors(v.scale, obj)...)
 		return append(errs, s.ValidateStatusRest(ctx, obj, old, slices.Concat(c.Found, errs))...)
 	}
 	errs := typeErrors(c.New.GetObjectKind().GroupVersionKind(), c.Version.Codec.Kind)
 	if len(errs) == 0 {
-		errs = append(s.ValidateValues(obj, old), scaleSpecErrors(v.scale, obj)...)
+		errs = append(s.ValidateValues(ctx, obj, old), scaleSpecErrors(v.scale, obj)...)
 		errs = append(errs, scaleStatusErrors(v.scale, obj)...)
 	}
 	return append(errs, s.ValidateRest(ctx, obj, old, slices.Concat(c.Found, errs))...)

@@ -83,30 +83,30 @@ func (c *Custom) Default(obj map[string]any) { fill(c.Root, obj) }
 // Validate is all findings of an object of this version, but for those of its own metadata and of the scale subresource.
 // old is nil for a create: findings of a part that did not change are left out, where the reference does so.
 func (c *Custom) Validate(ctx context.Context, obj, old map[string]any) field.ErrorList {
-	found := c.ValidateValues(obj, old)
+	found := c.ValidateValues(ctx, obj, old)
 	return append(found, c.ValidateRest(ctx, obj, old, found)...)
 }
 
 // ValidateStatus is Validate for an update of the status subresource: values are looked at only in the status.
 func (c *Custom) ValidateStatus(ctx context.Context, obj, old map[string]any) field.ErrorList {
-	found := c.ValidateStatusValues(obj, old)
+	found := c.ValidateStatusValues(ctx, obj, old)
 	return append(found, c.ValidateStatusRest(ctx, obj, old, found)...)
 }
 
 // ValidateValues is the first part of Validate, which comes after the findings of the object's metadata: types, formats,
 // limits and what else a schema of OpenAPI says.
-func (c *Custom) ValidateValues(obj, old map[string]any) field.ErrorList {
+func (c *Custom) ValidateValues(ctx context.Context, obj, old map[string]any) field.ErrorList {
 	if c.free {
 		return nil
 	}
 	if old == nil {
-		return c.Root.findings(nil, obj, nil, false)
+		return c.Root.findings(ctx, nil, obj, nil, false)
 	}
-	return c.Root.findings(nil, obj, old, true)
+	return c.Root.findings(ctx, nil, obj, old, true)
 }
 
 // ValidateStatusValues is ValidateValues for an update of the status subresource.
-func (c *Custom) ValidateStatusValues(obj, old map[string]any) field.ErrorList {
+func (c *Custom) ValidateStatusValues(ctx context.Context, obj, old map[string]any) field.ErrorList {
 	status, found := obj["status"]
 	if !found || c.free {
 		return nil
@@ -115,7 +115,7 @@ func (c *Custom) ValidateStatusValues(obj, old map[string]any) field.ErrorList {
 	if s == nil {
 		return nil
 	}
-	return s.findings(field.NewPath("status"), status, old["status"], true)
+	return s.findings(ctx, field.NewPath("status"), status, old["status"], true)
 }
 
 // ValidateRest is the second part of Validate, which comes after the findings of the scale subresource: embedded resources,

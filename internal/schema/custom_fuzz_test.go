@@ -43,10 +43,10 @@ func FuzzCustom(f *testing.F) {
 			t.Errorf("defaults are set again: %v, %v", obj, again)
 		}
 		for _, before := range []map[string]any{nil, old} {
-			quiet := checker{quiet: true}
+			quiet := checker{ctx: t.Context(), quiet: true}
 			was := previous{value: before, known: before != nil, top: true}
 			quiet.value(c.Root, obj, "", was)
-			loud := checker{}
+			loud := checker{ctx: t.Context()}
 			loud.value(c.Root, obj, "", was)
 			if quiet.fails > 0 != (len(loud.found) > 0) {
 				t.Errorf("%d findings, or %v", quiet.fails, loud.found)

@@ -1,9 +1,12 @@
 package schema
 
 import (
+	"context"
+	"io"
 	"reflect"
 	"regexp"
 	"sync/atomic"
+	"unicode/utf8"
 )
 
 // Limits are the value validations of a node of a custom resource's schema, and its default.
@@ -56,8 +59,12 @@ type Pattern struct {
 	compiled atomic.Pointer[regexp.Regexp]
 }
 
-// match says whether the text matches. An expression that is none matches nothing, and says why.
-func (p *Pattern) match(s string) (bool, error) {
+// maxUnasked is the product of lengths up to which matching takes no noticeable time.
+const maxUnasked = 1 << 24
+
+// match says whether the text matches. An expression that is none matches nothing, and says why. What takes long ends with
+// the context, with any answer.
+func (p *Pattern) match(ctx context.Context, s string) (bool, error) {
 	re := p.compiled.Load()
 	if re == nil {
 		var err error
@@ -66,7 +73,34 @@ func (p *Pattern) match(s string) (bool, error) {
 		}
 		p.compiled.Store(re)
 	}
+	if len(p.Text)*len(s) > maxUnasked {
+		return re.MatchReader(&patientReader{ctx: ctx, s: s, step: max(maxUnasked/len(p.Text), 1)}), nil
+	}
 	return re.MatchString(s), nil
+}
+
+// patientReader reads a text until its context ends.
+type patientReader struct {
+	ctx       context.Context
+	s         string
+	step, end int // it asks at each step, and next at end
+	at        int
+}
+
+// ReadRune implements io.RuneReader.
+func (r *patientReader) ReadRune() (rune, int, error) {
+	if r.at >= r.end {
+		if r.ctx.Err() != nil {
+			return 0, 0, io.EOF
+		}
+		r.end = r.at + r.step
+	}
+	if r.at >= len(r.s) {
+		return 0, 0, io.EOF
+	}
+	c, n := utf8.DecodeRuneInString(r.s[r.at:])
+	r.at += n
+	return c, n, nil
 }
 
 // below tells what there is at a node or below it, so that walks go only where they find something.

@@ -1,7 +1,9 @@
 package schema
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"reflect"
 	"slices"
 	"strings"
@@ -64,5 +66,22 @@ func TestManyElements(t *testing.T) {
 				t.Errorf("%v: %v, want %v", v, got, want)
 			}
 		}
+	}
+}
+
+// TestLongMatch: a long pattern goes through a long text as ever, unless its request has ended.
+func TestLongMatch(t *testing.T) {
+	p := &Pattern{Text: "^(" + strings.Repeat("(a|b|é)*", 400) + ")c$"}
+	text := strings.Repeat("abé", 20000)
+	for s, want := range map[string]bool{text + "c": true, text: false, text[:100] + "c": true} {
+		if got, err := p.match(t.Context(), s); got != want || err != nil {
+			t.Errorf("%d bytes: %v, %v", len(s), got, err)
+		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := &patientReader{ctx: ended, s: text, step: 10}
+	if _, n, err := r.ReadRune(); err != io.EOF || n != 0 {
+		t.Errorf("%d, %v", n, err)
 	}
 }

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 // A walk counts the checks that a value passed, as the reference does: of the branches of a failed anyOf or oneOf, the one
 // that passed most is reported. What is counted is the reference's, and means nothing else.
 type checker struct {
+	ctx   context.Context
 	quiet bool
 	asIs  bool // defaults take the schema by its word: int-or-string says nothing, all formats count whatever the type
 	fails int  // findings so far
@@ -23,8 +25,8 @@ type checker struct {
 }
 
 // findings validates a value, correlated with an old one if known: what did not change may stay wrong.
-func (s *Schema) findings(path *field.Path, v, old any, known bool) field.ErrorList {
-	w := checker{quiet: true}
+func (s *Schema) findings(ctx context.Context, path *field.Path, v, old any, known bool) field.ErrorList {
+	w := checker{ctx: ctx, quiet: true}
 	was := previous{value: old, known: known, top: true}
 	w.value(s, v, "", was)
 	return w.list(s, path, v, was)
@@ -32,7 +34,7 @@ func (s *Schema) findings(path *field.Path, v, old any, known bool) field.ErrorL
 
 // ValidateValue is the findings of a default value.
 func (s *Schema) ValidateValue(path *field.Path, v any) field.ErrorList {
-	w := checker{quiet: true, asIs: true}
+	w := checker{ctx: context.Background(), quiet: true, asIs: true}
 	w.value(s, v, "", previous{})
 	return w.list(s, path, v, previous{})
 }
@@ -42,7 +44,7 @@ func (w *checker) list(s *Schema, path *field.Path, v any, old previous) field.E
 	if w.fails == 0 {
 		return nil
 	}
-	loud := checker{asIs: w.asIs}
+	loud := checker{ctx: w.ctx, asIs: w.asIs}
 	loud.value(s, v, "", old)
 	return fieldErrors(path, loud.found)
 }
@@ -183,7 +185,7 @@ func (w *checker) text(s *Schema, v, path string) (passed int) {
 			w.add(finding{path: path, code: codeTooShort, value: v, n: *l.MinLength})
 		}
 	case l.Pattern != nil:
-		if ok, err := l.Pattern.match(v); !ok && w.failed() {
+		if ok, err := l.Pattern.match(w.ctx, v); !ok && w.failed() {
 			w.add(finding{path: path, code: codePattern, value: v, arg: patternText(l.Pattern, err)})
 		}
 	}

@@ -27,7 +27,7 @@ func (w *checker) junctors(s *Schema, v any, path string) (passed int) {
 
 // try looks at a branch without reporting anything.
 func (w *checker) try(branch *Schema, v any) (ok bool, passed int) {
-	quiet := checker{quiet: true, asIs: w.asIs}
+	quiet := checker{ctx: w.ctx, quiet: true, asIs: w.asIs}
 	passed = quiet.value(branch, v, "", previous{})
 	return quiet.fails == 0, passed
 }
