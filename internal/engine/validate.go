@@ -110,7 +110,7 @@ type metaRules struct {
 
 // common is what holds for every object.
 func (m metaRules) common() field.ErrorList {
-	return validation.ValidateObjectMetaAccessor(m.New, m.namespaced, path.ValidatePathSegmentName, m.at)
+	return validation.ValidateObjectMetaAccessor(plainly{m.New}, m.namespaced, path.ValidatePathSegmentName, m.at)
 }
 
 // kind is what the kind asks of metadata: its names, and which finalizers may go without a domain.
@@ -123,7 +123,7 @@ func (m metaRules) kind() field.ErrorList {
 		well := name
 		name = func(name string, prefix bool) []string { return append(well(name, prefix), fits(m.New, name)...) }
 	}
-	return append(validation.ValidateObjectMetaAccessor(m.New, m.namespaced, name, m.at), m.finalizers()...)
+	return append(validation.ValidateObjectMetaAccessor(plainly{m.New}, m.namespaced, name, m.at), m.finalizers()...)
 }
 
 func (m metaRules) update() field.ErrorList {
