@@ -14,12 +14,12 @@ import (
 // writes, and too much for one that holds stored bytes by the hundred megabytes, which are cheap to mark because they
 // hold no pointers.
 //
-// A burst of work that is over within half a second is not worth as much room, which would stay torn: what lives among what
+// A burst of work that is over within a quarter of a second is not worth as much room, which would stay torn: what lives among what
 // does not keeps pages in use. And a server that has come to rest gives back to the system what it has no use for.
 const (
 	workSlack  = 16 << 20
 	burstSlack = 4 << 20
-	burstFor   = 500 * time.Millisecond
+	burstFor   = 250 * time.Millisecond
 	restSlack  = 2 << 20 // also what is worth a collection at rest
 )
 
