@@ -20,7 +20,7 @@ const (
 	workSlack  = 16 << 20
 	burstSlack = 4 << 20
 	burstFor   = 250 * time.Millisecond
-	restSlack  = 2 << 20 // also what is worth a collection at rest
+	restSlack  = 2 << 20
 )
 
 // At rest is who allocates less than so much in such a time.
@@ -67,7 +67,7 @@ func (t *tuner) collected() {
 	defer t.mu.Unlock()
 	if t.freeing {
 		t.freeing = false
-		t.bound(max(h.live/8, restSlack), h.live)
+		t.bound(h.slackAtRest(), h.live)
 		return
 	}
 	if t.worksAt.IsZero() {
@@ -100,9 +100,8 @@ func (t *tuner) rests(h *heap) bool {
 		return false
 	}
 	t.worksAt = time.Time{}
-	slack := max(h.live/8, restSlack)
-	t.bound(slack, h.live)
-	t.freeing = h.spare() >= slack
+	t.bound(h.slackAtRest(), h.live)
+	t.freeing = h.spare() >= h.slackAtRest()
 	return t.freeing
 }
 
@@ -124,6 +123,9 @@ type heap struct {
 
 // spare is what a collection would make free, and what is free.
 func (h *heap) spare() uint64 { return h.objects - min(h.live, h.objects) + h.unused }
+
+// slackAtRest is what the heap may grow by at rest, and what is worth a collection there.
+func (h *heap) slackAtRest() uint64 { return max(h.live/8, restSlack) }
 
 func readHeap() heap {
 	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"},

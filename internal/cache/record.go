@@ -147,7 +147,7 @@ func (r *Record) keep(n *encoding) {
 // superseded lets go of what was made for the writer, in case a reader followed him: readers come for the newer record
 // now, and a watcher who is late makes what he needs. What somebody is at work on is left as it is.
 func (r *Record) superseded() {
-	if !r.mu.TryLock() {
+	if r.enc.Load() == nil || !r.mu.TryLock() {
 		return
 	}
 	defer r.mu.Unlock()

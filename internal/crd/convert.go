@@ -126,17 +126,15 @@ const (
 
 // ask has the webhook convert objects, all of them in one review, and counts that.
 func (c *converter) ask(ctx context.Context, in []*unstructured.Unstructured, to string) ([]*unstructured.Unstructured, error) {
-	if c.hook.all.metrics == nil {
-		out, _, err := c.call(ctx, in, to)
-		return out, err
-	}
 	from, began := in[0].GroupVersionKind().Version, time.Now()
 	out, failure, err := c.call(ctx, in, to)
-	took := time.Since(began)
-	if err == nil || failure != "" {
-		c.hook.all.metrics.ConversionWebhook(failure, took)
+	if m := c.hook.all.metrics; m != nil {
+		took := time.Since(began)
+		if err == nil || failure != "" {
+			m.ConversionWebhook(failure, took)
+		}
+		m.Conversion(c.name, from, to[strings.LastIndexByte(to, '/')+1:], err == nil, took)
 	}
-	c.hook.all.metrics.Conversion(c.name, from, to[strings.LastIndexByte(to, '/')+1:], err == nil, took)
 	return out, err
 }
 

@@ -220,7 +220,9 @@ func (m *Manager) settle(ctx context.Context, batch []news, free, groups map[str
 	for _, n := range batch {
 		if was := m.defs[n.name]; n.rec == nil && was != nil {
 			delete(m.defs, n.name)
-			delete(m.byGroup[was.group], n.name)
+			if delete(m.byGroup[was.group], n.name); len(m.byGroup[was.group]) == 0 {
+				delete(m.byGroup, was.group)
+			}
 			free[was.group] = true
 			m.serve(n.name, was, nil, groups)
 		}

@@ -95,25 +95,22 @@ func (c *Config) ensure(ctx context.Context, group, version, plural, namespace, 
 	t := engine.Target{Resource: row.Resource, Version: row.Version, Namespace: namespace, Name: name}
 	for {
 		req := c.request()
-		got, err := c.Engine.Get(ctx, req, t, "")
-		if apierrors.IsNotFound(err) {
-			_, err = c.Engine.Create(ctx, req, t, make(), metav1.CreateOptions{FieldManager: manager})
-			if !apierrors.IsAlreadyExists(err) {
-				return err
-			}
-			continue
+		var err error
+		if mend == nil {
+			_, err = c.Engine.Get(ctx, req, t, "")
+		} else {
+			_, err = c.Engine.Change(ctx, req, t, manager, func(old object.Object) (object.Object, error) {
+				if obj := old.DeepCopyObject().(object.Object); mend(obj) {
+					return obj, nil
+				}
+				return nil, nil
+			})
 		}
-		if err != nil || mend == nil {
+		if !apierrors.IsNotFound(err) {
 			return err
 		}
-		obj, err := got.Record.In(row.Version)
-		if err != nil {
-			return err
-		}
-		if !mend(obj) {
-			return nil
-		}
-		if _, err = c.Engine.Update(ctx, req, t, obj, metav1.UpdateOptions{FieldManager: manager}); !apierrors.IsConflict(err) {
+		_, err = c.Engine.Create(ctx, req, t, make(), metav1.CreateOptions{FieldManager: manager})
+		if !apierrors.IsAlreadyExists(err) {
 			return err
 		}
 	}
